@@ -1,0 +1,1 @@
+"""Depression recognition from facial video: networks, corpora, training and evaluation."""

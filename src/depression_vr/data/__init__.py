@@ -1,0 +1,1 @@
+"""Corpora and frames on disk, up to normalised clips on the device."""

@@ -1,0 +1,171 @@
+"""The one table that every corpus becomes, and its validation."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from depression_vr.data.frames import IMAGE_SUFFIXES, FrameFolder
+from depression_vr.errors import Problem, UserError
+
+PARTITIONS = ("training", "development", "test")
+COLUMNS = ("video_id", "path", "label", "partition", "subject", "task", "recording")
+
+_LISTING_THREADS = 8
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All videos of a corpus, one row each, and the frames that lie on disk for them.
+
+    Attributes:
+        corpus: name of the corpus, such as ``avec2014``.
+        table: columns `COLUMNS`. ``path`` is the absolute folder of frames, ``label`` the score
+            (0..maximum), ``partition`` one of `PARTITIONS`. Videos of one ``recording`` (AVEC2014's two
+            tasks) share its label.
+        maximum: the highest score of the scale, 63 for BDI-II.
+        folders: the listed frames, one folder per row.
+        warnings: what is suspicious but does not stop a run.
+    """
+
+    corpus: str
+    table: pd.DataFrame
+    maximum: float
+    folders: tuple[FrameFolder, ...]
+    warnings: tuple[Problem, ...] = ()
+
+    def rows(self, partition: str) -> np.ndarray:
+        """Row numbers of the videos of one partition, shape ``(n,)``."""
+        return np.flatnonzero((self.table["partition"] == partition).to_numpy())
+
+    def fingerprint(self) -> str:
+        """SHA-256 of every row (without the path, which differs between machines) and every frame name."""
+        digest = hashlib.sha256()
+        rows = self.table[[column for column in COLUMNS if column != "path"]]
+        digest.update(rows.to_csv(index=False).encode())
+        for folder in self.folders:
+            digest.update(len(folder).to_bytes(8, "little"))
+            digest.update(b"\0".join(folder.names.tolist()))
+        return digest.hexdigest()
+
+
+class Corpus(ABC):
+    """A source of videos with scores. Subclasses know one layout on disk."""
+
+    name: str
+
+    @abstractmethod
+    def manifest(self) -> Manifest:
+        """Find, read and validate everything.
+
+        Raises:
+            UserError: with every problem found, when there is any.
+        """
+
+    def references(self, manifest: Manifest) -> pd.DataFrame:
+        """Scores of reference estimators that this corpus knows, to stand beside a network's.
+
+        Returns:
+            One row per video of the test partition: ``video_id`` and one column of scores per
+            estimator. Empty where a corpus knows none.
+        """
+        test = manifest.table.loc[manifest.table["partition"] == "test", ["video_id"]]
+        return test.reset_index(drop=True)
+
+
+def build_manifest(
+    corpus: str,
+    rows: pd.DataFrame,
+    *,
+    maximum: float = 63.0,
+    found: Sequence[Problem] = (),
+) -> Manifest:
+    """Validate rows and list their frames.
+
+    Args:
+        corpus: name of the corpus.
+        rows: columns `COLUMNS` and ``source``, which says where a row comes from (``labels.csv row 12``).
+            ``label`` may be anything: what is not a number in 0..maximum is reported.
+        maximum: the highest score of the scale.
+        found: problems that were met while the rows were collected.
+
+    Raises:
+        UserError: with all problems, those of ``found`` first.
+    """
+    rows = rows.reset_index(drop=True)
+    problems = [*found]
+    labels = pd.to_numeric(rows["label"], errors="coerce")
+    for source, given, label in zip(rows["source"], rows["label"], labels, strict=True):
+        problems += _label_problems(source, given, label, maximum)
+    problems += _partition_problems(rows)
+    problems += _duplicate_problems(rows)
+    folders: list[FrameFolder] = []
+    with ThreadPoolExecutor(_LISTING_THREADS) as pool:
+        listings = pool.map(_list_frames, rows["source"], rows["path"])
+        for listing in listings:
+            if isinstance(listing, Problem):
+                problems.append(listing)
+            else:
+                folders.append(listing)
+    if not problems and rows.empty:
+        problems.append(Problem(corpus, "no videos"))
+    if problems:
+        raise UserError(
+            f"the corpus {corpus} has {len(problems)} problem{'s' if len(problems) > 1 else ''}:",
+            problems=problems,
+            fix="correct the rows or files named above; nothing was trained or written",
+        )
+    table = rows[list(COLUMNS)].assign(label=labels.astype(float))
+    return Manifest(corpus, table, maximum, tuple(folders), tuple(_leak_warnings(table)))
+
+
+def _label_problems(source: str, given: object, label: float, maximum: float) -> list[Problem]:
+    if given is None or given is pd.NA or str(given).strip() in ("", "nan"):
+        return [Problem(source, "the label is missing")]
+    if not np.isfinite(label):
+        return [Problem(source, f"the label {given!r} is not a number")]
+    if not 0 <= label <= maximum:
+        return [Problem(source, f"the label {given} is outside 0..{maximum:g}")]
+    return []
+
+
+def _partition_problems(rows: pd.DataFrame) -> list[Problem]:
+    return [
+        Problem(source, f"unknown partition {partition!r}; known are {', '.join(PARTITIONS)}")
+        for source, partition in zip(rows["source"], rows["partition"], strict=True)
+        if partition not in PARTITIONS
+    ]
+
+
+def _duplicate_problems(rows: pd.DataFrame) -> list[Problem]:
+    repeated = rows[rows["video_id"].duplicated(keep=False)]
+    return [
+        Problem(", ".join(same["source"]), f"the video_id {video_id!r} occurs {len(same)} times")
+        for video_id, same in repeated.groupby("video_id", sort=False)
+    ]
+
+
+def _list_frames(source: str, path: str) -> FrameFolder | Problem:
+    try:
+        folder = FrameFolder.listed(Path(path))
+    except FileNotFoundError:
+        return Problem(source, f"the frames folder {path} does not exist")
+    except OSError as error:
+        return Problem(source, f"the frames folder {path} cannot be read ({error.strerror})")
+    if not len(folder):
+        return Problem(source, f"the frames folder {path} holds no {', '.join(IMAGE_SUFFIXES)} file")
+    return folder
+
+
+def _leak_warnings(table: pd.DataFrame) -> list[Problem]:
+    partitions = table.groupby("subject", sort=False)["partition"].unique()
+    return [
+        Problem(f"subject {subject}", f"is in the partitions {' and '.join(within)}")
+        for subject, within in partitions.items()
+        if len(within) > 1
+    ]

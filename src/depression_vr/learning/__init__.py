@@ -1,0 +1,1 @@
+"""Score regression: scales, losses, schedules and video-level metrics."""

@@ -1,0 +1,1 @@
+"""Networks as plain torch modules, and the reader of their weights."""
