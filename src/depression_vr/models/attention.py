@@ -1,0 +1,149 @@
+"""The attention modules of STA-DRN and of its ablations.
+
+Source: Pan et al., "Spatial-Temporal Attention Network for Depression Recognition from facial videos",
+Expert Systems with Applications 2023, doi 10.1016/j.eswa.2023.121410.
+
+Every module maps ``(B, in, T, H, W)`` to ``(B, out, T/stride, H/stride, W/stride)``.
+"""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+
+class AttentionBuilder(Protocol):
+    """Builds one attention module; the residual network takes it as an argument."""
+
+    def __call__(
+        self, in_planes: int, out_planes: int, *, stride: int, groups: int, norm_momentum: float
+    ) -> nn.Module:
+        """Build the module for one block."""
+        ...
+
+
+def softmax_over_groups(logits: Tensor, groups: int) -> Tensor:
+    """Softmax across the ``groups`` channels that share a position within their group.
+
+    Channels of ``(B, C, T, H, W)`` are seen as ``(groups, C / groups)``. A single group has nothing to
+    compete with and takes a sigmoid.
+    """
+    if groups == 1:
+        return torch.sigmoid(logits)
+    return logits.unflatten(1, (groups, -1)).softmax(dim=1).flatten(1, 2)
+
+
+class GroupedFeatures(nn.Sequential):
+    """Grouped 3x3x3 convolution (with bias), batch norm, ReLU."""
+
+    def __init__(
+        self, in_planes: int, out_planes: int, *, stride: int, groups: int, norm_momentum: float
+    ) -> None:
+        super().__init__()
+        self.conv = nn.Conv3d(in_planes, out_planes, kernel_size=3, stride=stride, padding=1, groups=groups)
+        self.norm = nn.BatchNorm3d(out_planes, momentum=norm_momentum)
+        self.relu = nn.ReLU(inplace=True)
+
+
+class AttentionVector(nn.Module):
+    """Attention over groups from features averaged over some dimensions.
+
+    Args:
+        planes: channels of the features and of the attention.
+        groups: groups that compete.
+        pooled: dimensions of ``(B, C, T, H, W)`` to average over: ``(3, 4)`` leaves one vector per
+            time step, ``(2,)`` one map per position.
+    """
+
+    def __init__(self, planes: int, groups: int, pooled: tuple[int, ...]) -> None:
+        super().__init__()
+        self.groups = groups
+        self.pooled = pooled
+        self.logits = nn.Conv3d(planes, planes, kernel_size=1, groups=groups)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Attention in 0..1, of size 1 along the pooled dimensions."""
+        return softmax_over_groups(self.logits(features.mean(self.pooled, keepdim=True)), self.groups)
+
+
+OVER_SPACE = (3, 4)
+OVER_TIME = (2,)
+
+
+class SingleAttention(nn.Module):
+    """Features weighted by one attention vector, temporal (``ta``) or spatial (``sa``)."""
+
+    pooled: tuple[int, ...]
+
+    def __init__(
+        self, in_planes: int, out_planes: int, *, stride: int, groups: int, norm_momentum: float
+    ) -> None:
+        super().__init__()
+        self.features = GroupedFeatures(
+            in_planes, out_planes, stride=stride, groups=groups, norm_momentum=norm_momentum
+        )
+        self.attention = AttentionVector(out_planes, groups, self.pooled)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Weigh the features of ``x``."""
+        z = self.features(x)
+        return z * self.attention(z)
+
+
+class TemporalAttention(SingleAttention):
+    """``ta``: one weight per channel and time step, TA-DRN of the paper."""
+
+    pooled = OVER_SPACE
+
+
+class SpatialAttention(SingleAttention):
+    """``sa``: one weight per channel and position, SA-DRN of the paper."""
+
+    pooled = OVER_TIME
+
+
+class SpatialTemporalAttention(nn.Module):
+    """``sta``: a temporal and a spatial module side by side, outputs added; no vector fusion."""
+
+    def __init__(
+        self, in_planes: int, out_planes: int, *, stride: int, groups: int, norm_momentum: float
+    ) -> None:
+        super().__init__()
+        self.temporal, self.spatial = (
+            module(in_planes, out_planes, stride=stride, groups=groups, norm_momentum=norm_momentum)
+            for module in (TemporalAttention, SpatialAttention)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Sum of both modules."""
+        return self.temporal(x) + self.spatial(x)
+
+
+class FusedSpatialTemporalAttention(nn.Module):
+    """``sta_fused``: temporal and spatial vectors multiplied to one attention per pixel, STA-DRN itself."""
+
+    def __init__(
+        self, in_planes: int, out_planes: int, *, stride: int, groups: int, norm_momentum: float
+    ) -> None:
+        super().__init__()
+        self.temporal_features, self.spatial_features = (
+            GroupedFeatures(in_planes, out_planes, stride=stride, groups=groups, norm_momentum=norm_momentum)
+            for _ in range(2)
+        )
+        self.temporal_attention = AttentionVector(out_planes, groups, OVER_SPACE)
+        self.spatial_attention = AttentionVector(out_planes, groups, OVER_TIME)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Weigh the sum of both features by the fused attention."""
+        z_t, z_s = self.temporal_features(x), self.spatial_features(x)
+        # (B, C, T, 1, 1) * (B, C, 1, H, W) -> (B, C, T, H, W)
+        attention = self.temporal_attention(z_t) * self.spatial_attention(z_s)
+        return attention * (z_t + z_s)
+
+
+ATTENTION: dict[str, AttentionBuilder] = {
+    "ta": TemporalAttention,
+    "sa": SpatialAttention,
+    "sta": SpatialTemporalAttention,
+    "sta_fused": FusedSpatialTemporalAttention,
+}

@@ -1,0 +1,132 @@
+"""STA-DRN: a bottleneck residual network of 3D convolutions with attention inside every block.
+
+Source: Pan et al., doi 10.1016/j.eswa.2023.121410, and the authors' public release, with which outputs,
+gradients and parameter counts agree.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+from torch import Tensor, nn
+
+from depression_vr.models.attention import ATTENTION, AttentionBuilder
+
+EXPANSION = 4
+STEM_PLANES = 64
+
+
+class Stem(nn.Sequential):
+    """``(B, 3, T, H, W)`` to ``(B, 64, T, H/4, W/4)``."""
+
+    def __init__(self, norm_momentum: float) -> None:
+        super().__init__()
+        self.conv = nn.Conv3d(3, STEM_PLANES, kernel_size=7, stride=(1, 2, 2), padding=3, bias=False)
+        self.norm = nn.BatchNorm3d(STEM_PLANES, momentum=norm_momentum)
+        self.relu = nn.ReLU(inplace=True)
+        self.pool = nn.MaxPool3d(kernel_size=3, stride=(1, 2, 2), padding=1)
+
+
+class ConvNorm(nn.Sequential):
+    """Convolution without bias, then batch norm."""
+
+    def __init__(self, in_planes: int, out_planes: int, kernel_size: int, stride: int, momentum: float) -> None:
+        super().__init__()
+        self.conv = nn.Conv3d(
+            in_planes, out_planes, kernel_size, stride=stride, padding=kernel_size // 2, bias=False
+        )
+        self.norm = nn.BatchNorm3d(out_planes, momentum=momentum)
+
+
+class Bottleneck(nn.Module):
+    """1x1x1 convolution, attention module, 1x1x1 convolution, added to the shortcut."""
+
+    def __init__(
+        self,
+        attention: AttentionBuilder,
+        in_planes: int,
+        planes: int,
+        *,
+        stride: int,
+        groups: int,
+        norm_momentum: float,
+    ) -> None:
+        super().__init__()
+        out_planes = EXPANSION * planes
+        self.reduce = ConvNorm(in_planes, planes, 1, 1, norm_momentum)
+        self.attention = attention(planes, planes, stride=stride, groups=groups, norm_momentum=norm_momentum)
+        self.norm = nn.BatchNorm3d(planes, momentum=norm_momentum)
+        self.expand = ConvNorm(planes, out_planes, 1, 1, norm_momentum)
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or in_planes != out_planes:
+            self.shortcut = ConvNorm(in_planes, out_planes, 3, stride, norm_momentum)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(B, in, T, H, W)`` to ``(B, 4 * planes, T/stride, H/stride, W/stride)``."""
+        z = self.relu(self.reduce(x))
+        z = self.relu(self.norm(self.attention(z)))
+        return self.relu(self.expand(z) + self.shortcut(x))
+
+
+class StaDrn(nn.Module):
+    """STA-DRN and, by ``attention``, its ablations.
+
+    Args:
+        attention: ``sta_fused`` (STA-DRN), ``sta`` (no vector fusion), ``ta`` (temporal only) or ``sa``
+            (spatial only).
+        base_planes: width F; the stages have planes F, 2F, 4F, 8F.
+        layers: blocks per stage and group; stage i has ``layers[i] * groups`` blocks.
+        groups: k, the groups of convolutions and attention.
+        dropout: probability before the linear layer, 0..1.
+        norm_momentum: weight of a new batch in the running statistics, 0..1.
+
+    Raises:
+        ValueError: an unknown attention, or planes that the groups do not divide.
+    """
+
+    def __init__(
+        self,
+        attention: str = "sta_fused",
+        base_planes: int = 16,
+        layers: Sequence[int] = (2, 2, 2, 2),
+        groups: int = 2,
+        dropout: float = 0.0,
+        norm_momentum: float = 0.1,
+    ) -> None:
+        super().__init__()
+        if attention not in ATTENTION:
+            raise ValueError(f"attention={attention!r} is unknown; known are {', '.join(ATTENTION)}")
+        if base_planes % groups:
+            raise ValueError(f"base_planes={base_planes} is not divisible by groups={groups}")
+        block = partial(Bottleneck, ATTENTION[attention], groups=groups, norm_momentum=norm_momentum)
+        self.stem = Stem(norm_momentum)
+        self.stages = nn.Sequential()
+        width = STEM_PLANES
+        for stage, depth in enumerate(layers):
+            planes = base_planes * 2**stage
+            blocks = nn.Sequential()
+            for position in range(depth * groups):
+                stride = 2 if stage > 0 and position == 0 else 1
+                blocks.append(block(width, planes, stride=stride))
+                width = EXPANSION * planes
+            self.stages.append(blocks)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(width, 1)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Conv3d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """One unbounded number per clip.
+
+        Args:
+            clips: ``(B, 3, T, H, W)``, normalised; any T, H and W.
+
+        Returns:
+            y, shape ``(B,)``. The release reads it as BDI-II = 63 * relu(y).
+        """
+        features = self.stages(self.stem(clips)).mean((2, 3, 4))  # (B, 4 * 8F)
+        return self.head(self.dropout(features)).squeeze(1)
