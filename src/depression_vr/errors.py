@@ -25,8 +25,8 @@ class UserError(Exception):
         problems: every single problem, where one report covers many.
     """
 
-    def __init__(self, what: str, *, where: str = "", fix: str = "", problems: Sequence[Problem] = ()) -> None:
-        super().__init__(what, where, fix, tuple(problems))
+    def __init__(self, what: str, where: str = "", fix: str = "", problems: Sequence[Problem] = ()) -> None:
+        super().__init__(what, where, fix, tuple(problems))  # worker processes pickle by these
         self.what = what
         self.where = where
         self.fix = fix

@@ -1,6 +1,7 @@
 """Frames on disk: one folder of images per video, listed once, read one image at a time."""
 
 import os
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,8 +56,11 @@ def read_frame(path: Path, size: tuple[int, int]) -> np.ndarray:
         OSError: the file is missing, or no image that can be decoded whole.
     """
     height, width = size
-    with Image.open(path) as image:
-        rgb = image.convert("RGB")
+    try:
+        with Image.open(path) as image:
+            rgb = image.convert("RGB")
+    except (SyntaxError, ValueError, struct.error) as error:  # PIL's decoders of PNG and BMP raise these
+        raise OSError(str(error)) from error
     if rgb.size != (width, height):
         rgb = rgb.resize((width, height), Image.Resampling.BICUBIC)
     return np.asarray(rgb)

@@ -89,8 +89,9 @@ def build_manifest(
 
     Args:
         corpus: name of the corpus.
-        rows: columns `COLUMNS` and ``source``, which says where a row comes from (``labels.csv row 12``).
-            ``label`` may be anything: what is not a number in 0..maximum is reported.
+        rows: columns `COLUMNS` and ``source``, which says where a row comes from (``labels.csv line 12``).
+            ``label`` may be anything: what is not a number in 0..maximum is reported. ``path`` and
+            ``partition`` may be None where ``found`` already says why there is none.
         maximum: the highest score of the scale.
         found: problems that were met while the rows were collected.
 
@@ -103,10 +104,14 @@ def build_manifest(
     for source, given, label in zip(rows["source"], rows["label"], labels, strict=True):
         problems += _label_problems(source, given, label, maximum)
     problems += _partition_problems(rows)
-    problems += _duplicate_problems(rows)
+    problems += _duplicate_problems(rows, "video_id")
+    problems += _duplicate_problems(rows, "path")
+    known = rows["partition"].where(rows["partition"].isin(PARTITIONS))
+    problems += _recording_problems(rows.assign(label=labels, partition=known))
     folders: list[FrameFolder] = []
     with ThreadPoolExecutor(_LISTING_THREADS) as pool:
-        listings = pool.map(_list_frames, rows["source"], rows["path"])
+        with_path = rows[rows["path"].notna()]
+        listings = pool.map(_list_frames, with_path["source"], with_path["path"])
         for listing in listings:
             if isinstance(listing, Problem):
                 problems.append(listing)
@@ -135,19 +140,38 @@ def _label_problems(source: str, given: object, label: float, maximum: float) ->
 
 
 def _partition_problems(rows: pd.DataFrame) -> list[Problem]:
+    known = ", ".join(PARTITIONS)
     return [
-        Problem(source, f"unknown partition {partition!r}; known are {', '.join(PARTITIONS)}")
+        Problem(
+            source,
+            f"unknown partition {partition!r}; known are {known}"
+            if partition
+            else f"the partition is missing; known are {known}",
+        )
         for source, partition in zip(rows["source"], rows["partition"], strict=True)
-        if partition not in PARTITIONS
+        if not pd.isna(partition) and partition not in PARTITIONS
     ]
 
 
-def _duplicate_problems(rows: pd.DataFrame) -> list[Problem]:
-    repeated = rows[rows["video_id"].duplicated(keep=False)]
+def _duplicate_problems(rows: pd.DataFrame, column: str) -> list[Problem]:
+    repeated = rows[rows[column].notna() & rows[column].duplicated(keep=False)]
     return [
-        Problem(", ".join(same["source"]), f"the video_id {video_id!r} occurs {len(same)} times")
-        for video_id, same in repeated.groupby("video_id", sort=False)
+        Problem(", ".join(same["source"]), f"the {column} {value!r} occurs {len(same)} times")
+        for value, same in repeated.groupby(column, sort=False)
     ]
+
+
+def _recording_problems(rows: pd.DataFrame) -> list[Problem]:
+    """Videos of one recording that do not share their label and partition."""
+    problems = []
+    for recording, videos in rows.groupby("recording", sort=False):
+        for column in ("label", "partition"):
+            values = videos[column].dropna().unique()
+            if len(values) > 1:
+                told = " and ".join(f"{value:g}" if column == "label" else value for value in values)
+                what = f"the videos of recording {recording} differ in their {column}: {told}"
+                problems.append(Problem(", ".join(videos["source"]), what))
+    return problems
 
 
 def _list_frames(source: str, path: str) -> FrameFolder | Problem:

@@ -29,11 +29,9 @@ class Stem(nn.Sequential):
 class ConvNorm(nn.Sequential):
     """Convolution without bias, then batch norm."""
 
-    def __init__(self, in_planes: int, out_planes: int, kernel_size: int, stride: int, momentum: float) -> None:
+    def __init__(self, in_planes: int, out_planes: int, kernel: int, stride: int, momentum: float) -> None:
         super().__init__()
-        self.conv = nn.Conv3d(
-            in_planes, out_planes, kernel_size, stride=stride, padding=kernel_size // 2, bias=False
-        )
+        self.conv = nn.Conv3d(in_planes, out_planes, kernel, stride=stride, padding=kernel // 2, bias=False)
         self.norm = nn.BatchNorm3d(out_planes, momentum=momentum)
 
 

@@ -5,6 +5,7 @@ Nothing in a file is ever executed: every load is `weights_only`.
 
 import pickle
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,25 +26,12 @@ _RELEASE_BLOCK = {
     "downsample.0": "shortcut.conv",
     "downsample.1": "shortcut.norm",
 }
-_RELEASE_ATTENTION = {
-    "group_conv": "features.conv",
-    "bn": "features.norm",
-    "fc": "attention.logits",
-    **{
-        f"{side}_block.{theirs}": f"{side}.{ours}"
-        for side in ("temporal", "spatial")
-        for theirs, ours in (
-            ("group_conv", "features.conv"),
-            ("bn", "features.norm"),
-            ("fc", "attention.logits"),
-        )
-    },
-    **{
-        f"{theirs}_{side}": f"{side}_{ours}"
-        for side in ("temporal", "spatial")
-        for theirs, ours in (("group_conv", "features.conv"), ("bn", "features.norm"), ("fc", "attention.logits"))
-    },
-}
+_RELEASE_SINGLE = {"group_conv": "features.conv", "bn": "features.norm", "fc": "attention.logits"}
+_RELEASE_ATTENTION = dict(_RELEASE_SINGLE)
+for _side in ("temporal", "spatial"):
+    for _theirs, _ours in _RELEASE_SINGLE.items():
+        _RELEASE_ATTENTION[f"{_side}_block.{_theirs}"] = f"{_side}.{_ours}"  # sta
+        _RELEASE_ATTENTION[f"{_theirs}_{_side}"] = f"{_side}_{_ours}"  # sta_fused
 _RELEASE_KEY = re.compile(r"layer_(?P<stage>[1-9])\.(?P<block>\d+)\.(?P<path>.+)\.(?P<leaf>\w+)")
 
 
@@ -85,7 +73,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
             than tensors.
     """
     if not path.is_file():
-        raise UserError("the checkpoint does not exist", where=str(path), fix="give the path of a file: ckpt=FILE")
+        raise UserError("the checkpoint does not exist", where=str(path), fix="correct ckpt=FILE")
     content = _load(path)
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
         content = content["state_dict"]
@@ -104,7 +92,9 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
 def _load(path: Path) -> object:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's doubts about a file that is refused anyway
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         # torch says the same of a file that needs code and of one that is no pickle at all
         if "Unsupported global" in str(error) or "GLOBAL" in str(error):

@@ -1,0 +1,166 @@
+"""Which folder of frames belongs to which label, and all that does not fit together."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from depression_vr.data.avec.labels import Label
+from depression_vr.data.frames import IMAGE_SUFFIXES
+from depression_vr.data.manifest import PARTITIONS
+from depression_vr.errors import Problem
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder or video file, and the recording that its path names."""
+
+    path: Path
+    partition: str
+    recording: str
+    task: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """What lies on disk for one or for all recordings.
+
+    Attributes:
+        frames: folders that hold images.
+        bare: folders that directly hold no image.
+        videos: video files.
+    """
+
+    frames: tuple[Place, ...]
+    bare: tuple[Place, ...]
+    videos: tuple[Place, ...]
+
+    def everything(self) -> tuple[Place, ...]:
+        """All places of any kind."""
+        return (*self.frames, *self.bare, *self.videos)
+
+    def only(self, *, recording: str = "", task: str = "") -> "Found":
+        """The places of one recording, of one task, or both."""
+
+        def kept(places: tuple[Place, ...]) -> tuple[Place, ...]:
+            return tuple(
+                place for place in places if recording in ("", place.recording) and task in ("", place.task)
+            )
+
+        return Found(kept(self.frames), kept(self.bare), kept(self.videos))
+
+
+@dataclass(frozen=True)
+class Video:
+    """A folder of frames and its label."""
+
+    frames: Place
+    label: Label
+
+
+def match(
+    labels: Mapping[str, Label], found: Found, tasks: Sequence[str], image_root: Path
+) -> tuple[list[Video], list[Problem]]:
+    """Bring labels and folders of frames together.
+
+    Returns:
+        The videos that have both, ordered by partition, recording and task; and a problem for whatever
+        lacks its counterpart, is there twice, or contradicts itself.
+    """
+    videos: list[Video] = []
+    problems = _empty_partitions(found, image_root)
+    for recording in sorted({*labels, *(place.recording for place in found.everything())}):
+        own = found.only(recording=recording)
+        label = labels.get(recording)
+        if label is None:
+            problems.append(_no_label(recording, own))
+        if several := _several_partitions(recording, label, own):
+            problems += several
+            continue
+        if label is not None and not own.everything():
+            pattern = f"{image_root}/**/PARTITION/**/*{recording}*/"
+            problems.append(Problem(str(label.path), f"a label but no folder of frames {pattern}"))
+            continue
+        matched, missing = _match_tasks(recording, own, tasks, image_root)
+        problems += missing
+        if label is not None and label.score is not None:
+            videos += [Video(place, label) for place in matched]
+    videos.sort(key=lambda video: PARTITIONS.index(video.frames.partition))
+    return videos, problems
+
+
+def _match_tasks(
+    recording: str, own: Found, tasks: Sequence[str], image_root: Path
+) -> tuple[list[Place], list[Problem]]:
+    matched: list[Place] = []
+    problems: list[Problem] = []
+    absent = []
+    for task in tasks:
+        of_task = own.only(task=task)
+        if not of_task.everything():
+            absent.append(task)
+        elif len(of_task.frames) == 1:
+            matched += of_task.frames
+        else:
+            problems += _not_one_folder(of_task, image_root)
+    if absent:
+        present = [task for task in tasks if task not in absent]
+        problems.append(
+            Problem(
+                str(own.everything()[0].path),
+                f"recording {recording} has {', '.join(present)} but no {', '.join(absent)}; "
+                f"data.tasks=[{','.join(present)}] leaves {', '.join(absent)} out everywhere",
+            )
+        )
+    return matched, problems
+
+
+def _not_one_folder(of_task: Found, image_root: Path) -> list[Problem]:
+    """Why one task of one recording, of which something is there, has no one folder of frames."""
+    if of_task.frames:
+        where = " and ".join(str(place.path) for place in of_task.frames)
+        first = of_task.frames[0]
+        what = (
+            f"{len(of_task.frames)} folders of frames for recording {first.recording}, {first.task}; "
+            "keep one, or set data.image_root to a folder that only one of them lies in"
+        )
+        return [Problem(where, what)]
+    if of_task.videos:
+        return [
+            Problem(
+                str(place.path),
+                f"its frames have not been extracted; extract them to {frames_folder(place, image_root)}",
+            )
+            for place in of_task.videos
+        ]
+    suffixes = ", ".join(IMAGE_SUFFIXES)
+    return [Problem(str(place.path), f"the frames folder holds no {suffixes} file") for place in of_task.bare]
+
+
+def frames_folder(video: Place, image_root: Path) -> Path:
+    """A folder where the frames of a video are found once they have been extracted."""
+    return image_root / video.partition / video.task / video.path.stem
+
+
+def _no_label(recording: str, own: Found) -> Problem:
+    where = ", ".join(str(place.path) for place in own.frames or own.everything())
+    return Problem(where, f"no label: there is no {recording}_Depression.csv in a DepressionLabels folder")
+
+
+def _several_partitions(recording: str, label: Label | None, own: Found) -> list[Problem]:
+    within = {place.partition: place.path for place in own.everything()}
+    if label is not None and label.partition is not None:
+        within.setdefault(label.partition, label.path)
+    if len(within) < 2:
+        return []
+    told = " and ".join(partition for partition in PARTITIONS if partition in within)
+    where = ", ".join(str(within[partition]) for partition in PARTITIONS if partition in within)
+    return [Problem(where, f"recording {recording} is in {len(within)} partitions: {told}")]
+
+
+def _empty_partitions(found: Found, image_root: Path) -> list[Problem]:
+    seen = {place.partition for place in found.everything()}
+    return [
+        Problem(str(image_root), f"the partition {partition} has no video")
+        for partition in PARTITIONS
+        if partition not in seen
+    ]

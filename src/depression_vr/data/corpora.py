@@ -1,0 +1,37 @@
+"""The corpora as configs name them: a corpus and how clips are cut from it, as one flat set of keys."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from depression_vr.data.avec import Avec2013, Avec2014
+from depression_vr.data.datamodule import ClipDataModule
+from depression_vr.data.synthetic import SyntheticCorpus
+from depression_vr.data.table import CsvTable
+
+
+def avec2013(root: str, image_root: str | None, **clips: Any) -> ClipDataModule:
+    """Clips of AVEC2013; ``clips`` goes to `ClipDataModule`."""
+    return ClipDataModule(Avec2013(root, image_root), **clips)
+
+
+def avec2014(root: str, image_root: str | None, tasks: Sequence[str], **clips: Any) -> ClipDataModule:
+    """Clips of AVEC2014; ``clips`` goes to `ClipDataModule`."""
+    return ClipDataModule(Avec2014(root, image_root, tasks), **clips)
+
+
+def csv_table(
+    table: str,
+    image_root: str | None,
+    maximum: float,
+    partition_by_position: Sequence[int] | None,
+    **clips: Any,
+) -> ClipDataModule:
+    """Clips of the user's own table; ``clips`` goes to `ClipDataModule`."""
+    return ClipDataModule(CsvTable(table, image_root, maximum, partition_by_position), **clips)
+
+
+def synthetic(
+    root: str, recordings: Mapping[str, int], frames: int, generator_seed: int, **clips: Any
+) -> ClipDataModule:
+    """Clips of the synthetic corpus, made first where it is not there; ``clips`` goes to `ClipDataModule`."""
+    return ClipDataModule(SyntheticCorpus(root, recordings, frames, seed=generator_seed), **clips)

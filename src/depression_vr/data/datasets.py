@@ -1,0 +1,187 @@
+"""Clips for training and windows for evaluation, as PyTorch datasets."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler, default_collate
+
+from depression_vr.data.clips import ClipShape, Window, clip_frames, evaluation_windows, training_start
+from depression_vr.data.manifest import Manifest
+from depression_vr.data.randomness import Draw, generator
+from depression_vr.data.reader import ClipReader
+from depression_vr.errors import UserError
+
+
+class ClipBatch(NamedTuple):
+    """Clips and what they are keyed by. A dataset gives one clip; collated, B is the first dimension.
+
+    Attributes:
+        clips: ``(B, T, 3, H, W)`` uint8 0..255 up to the device, then ``(B, 3, T, H, W)`` float,
+            normalised.
+        score: ``(B,)``, what training aims at; with label noise where the recipe adds it.
+        video: ``(B,)``, row of the manifest.
+        window: ``(B,)``, number of the window within the video.
+        uniforms: ``(B, n)``, numbers in [0, 1) for the augmentation; n = 0 in evaluation.
+        substituted: ``(B,)``, unreadable frames that a neighbour stands for.
+    """
+
+    clips: Tensor
+    score: Tensor
+    video: Tensor
+    window: Tensor
+    uniforms: Tensor
+    substituted: Tensor
+
+
+class EpochVideo(NamedTuple):
+    """Key of a training clip."""
+
+    epoch: int
+    video: int
+
+
+class TrainingOrder(Sampler[EpochVideo]):
+    """Every training video once per epoch, in an order drawn from (seed, epoch).
+
+    Lightning calls `set_epoch`; the epoch travels with the key, so that workers know it too.
+    """
+
+    def __init__(self, videos: np.ndarray, seed: int) -> None:
+        self.videos = videos
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose order comes next."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[EpochVideo]:
+        order = generator(self.seed, self.epoch, "", Draw.ORDER).permutation(self.videos)
+        return iter([EpochVideo(self.epoch, int(video)) for video in order])
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+
+class TrainingClips(Dataset[ClipBatch]):
+    """One random clip per video and epoch.
+
+    Args:
+        manifest: of the corpus.
+        shape: how clips are cut.
+        reader: reads frames.
+        seed: of the run.
+        uniforms: how many random numbers the augmentation takes per clip.
+        label_noise: standard deviation of the Gaussian noise added to the score, in points.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        shape: ClipShape,
+        reader: ClipReader,
+        *,
+        seed: int,
+        uniforms: int,
+        label_noise: float = 0.0,
+    ) -> None:
+        self.folders = manifest.folders
+        self.video_ids = manifest.table["video_id"].tolist()
+        self.labels = manifest.table["label"].to_numpy(np.float32)
+        self.shape = shape
+        self.reader = reader
+        self.seed = seed
+        self.uniforms = uniforms
+        self.label_noise = label_noise
+
+    def clip(self, key: EpochVideo) -> Window:
+        """Which frames make the clip of a video in an epoch."""
+        frames = len(self.folders[key.video])
+        start = training_start(frames, self.shape, self._generator(key, Draw.CLIP_START))
+        return Window(key.video, 0, clip_frames(frames, start, self.shape))
+
+    def __getitem__(self, key: EpochVideo) -> ClipBatch:
+        video, window, frames = self.clip(key)
+        read = self.reader.read(self.folders[video], frames)
+        noise = self.label_noise * self._generator(key, Draw.LABEL_NOISE).standard_normal()
+        uniforms = self._generator(key, Draw.AUGMENTATION).random(self.uniforms, np.float32)
+        return ClipBatch(
+            clips=read.pixels,
+            score=torch.tensor(self.labels[video] + noise, dtype=torch.float32),
+            video=torch.tensor(video),
+            window=torch.tensor(window),
+            uniforms=torch.from_numpy(uniforms),
+            substituted=torch.tensor(read.substituted),
+        )
+
+    def _generator(self, key: EpochVideo, draw: Draw) -> np.random.Generator:
+        return generator(self.seed, key.epoch, self.video_ids[key.video], draw)
+
+
+class EvaluationWindows(Dataset[ClipBatch]):
+    """Every window of every video of one partition.
+
+    Args:
+        manifest: of the corpus.
+        partition: which videos.
+        shape: how clips are cut.
+        reader: reads frames.
+    """
+
+    def __init__(self, manifest: Manifest, partition: str, shape: ClipShape, reader: ClipReader) -> None:
+        videos = manifest.rows(partition)
+        frames = np.array([len(manifest.folders[video]) for video in videos], np.int64)
+        self.folders = manifest.folders
+        self.labels = manifest.table["label"].to_numpy(np.float32)
+        self.index = evaluation_windows(videos, frames, shape)
+        self.shape = shape
+        self.reader = reader
+
+    def __len__(self) -> int:
+        return len(self.index.video)
+
+    def window(self, place: int) -> Window:
+        """Which frames make the window at this place."""
+        video, window, start = (int(column[place]) for column in self.index)
+        return Window(video, window, clip_frames(len(self.folders[video]), start, self.shape))
+
+    def __getitem__(self, place: int) -> ClipBatch:
+        video, window, frames = self.window(place)
+        read = self.reader.read(self.folders[video], frames)
+        return ClipBatch(
+            clips=read.pixels,
+            score=torch.tensor(self.labels[video]),
+            video=torch.tensor(video),
+            window=torch.tensor(window),
+            uniforms=torch.empty(0),
+            substituted=torch.tensor(read.substituted),
+        )
+
+
+class ErrorsAsValues(Dataset[ClipBatch | UserError]):
+    """Hands a UserError over as a value: a DataLoader worker would bury it in a traceback."""
+
+    def __init__(self, clips: TrainingClips | EvaluationWindows) -> None:
+        self.clips = clips
+
+    def __len__(self) -> int:
+        return len(self.clips.folders if isinstance(self.clips, TrainingClips) else self.clips)
+
+    def __getitem__(self, key: EpochVideo | int) -> ClipBatch | UserError:
+        try:
+            return self.clips[key]  # type: ignore[index]
+        except UserError as error:
+            return error
+
+
+def collate_clips(clips: Sequence[ClipBatch | UserError]) -> ClipBatch | UserError:
+    """Stack clips to a batch, or hand on the first error."""
+    read = []
+    for clip in clips:
+        if isinstance(clip, UserError):
+            return clip
+        read.append(tuple(clip))
+    return ClipBatch(*default_collate(read))

@@ -1,0 +1,71 @@
+"""What names on disk say about a video: its partition, recording, subject and task."""
+
+import re
+from collections.abc import Sequence
+
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mpeg", ".webm", ".wmv")
+AVEC2014_TASKS = ("Freeform", "Northwind")
+
+_PARTITIONS = {
+    "train": "training",
+    "training": "training",
+    "dev": "development",
+    "devel": "development",
+    "development": "development",
+    "val": "development",
+    "validation": "development",
+    "test": "test",
+    "testing": "test",
+}
+# AVEC's SUBJECT_SESSION: three digits (four in large synthetic copies), one digit. Nothing but
+# punctuation may touch it, so that 203_1 is found neither in 1203_1 nor in 203_12.
+_RECORDING = re.compile(r"(?<![0-9A-Za-z])[0-9]{3,4}_[0-9](?![0-9A-Za-z])")
+
+
+def partition_named(name: str) -> str | None:
+    """The partition that a word means, in any case and with its usual synonyms; None for other words.
+
+    >>> partition_named("Testing"), partition_named("dev"), partition_named("Freeform")
+    ('test', 'development', None)
+    """
+    return _PARTITIONS.get(name.strip().lower())
+
+
+def partition_of(parts: Sequence[str]) -> str | None:
+    """The partition that a path names: its deepest component that is the name of one."""
+    return next((partition for part in reversed(parts) if (partition := partition_named(part))), None)
+
+
+def recording_in(name: str) -> str | None:
+    """The AVEC recording id (SUBJECT_SESSION) that stands in a name as a whole token.
+
+    >>> recording_in("203_1_Freeform_video.mp4"), recording_in("203_12"), recording_in("x203_1")
+    ('203_1', None, None)
+    """
+    found = _RECORDING.search(name)
+    return found[0] if found else None
+
+
+def subject_of(recording: str) -> str:
+    """The subject of an AVEC recording id.
+
+    >>> subject_of("203_1")
+    '203'
+    """
+    return recording.partition("_")[0]
+
+
+def task_of(parts: Sequence[str], tasks: Sequence[str] = AVEC2014_TASKS) -> str | None:
+    """The task that a path names: its deepest component that is, or has as a token, the name of one.
+
+    >>> task_of(("training", "freeform", "203_1"))
+    'Freeform'
+    >>> task_of(("training", "203_1_Northwind_video"))
+    'Northwind'
+    """
+    known = {task.lower(): task for task in tasks}
+    for part in reversed(parts):
+        for token in re.split(r"[^0-9a-z]+", part.lower()):
+            if token in known:
+                return known[token]
+    return None

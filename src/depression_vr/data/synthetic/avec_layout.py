@@ -1,0 +1,134 @@
+"""The same people as videos and label files, laid out as AVEC2014 is, so that anyone can run its path."""
+
+import json
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+import av
+from av import VideoStream
+
+from depression_vr.data.synthetic.parallel import run_jobs
+from depression_vr.data.synthetic.people import TASKS, Recording
+from depression_vr.data.synthetic.portrait import Bytes
+from depression_vr.data.synthetic.render import HEAD_AND_SHOULDERS
+from depression_vr.data.synthetic.settings import DEFAULT_RECORDINGS, Settings
+from depression_vr.errors import Problem, UserError
+
+_SETTINGS = "synthetic.json"
+_PARTITION_FOLDERS = {"training": "Training", "development": "Development", "test": "Testing"}
+_SMALLEST_SIZE = 256
+
+
+def write_avec2014(
+    out: Path | str,
+    recordings: Mapping[str, int] = DEFAULT_RECORDINGS,
+    seconds: float = 6.0,
+    frame_rate: float = 30.0,
+    size: int = 256,
+    seed: int = 0,
+    workers: int | None = None,
+) -> Path:
+    """Write ``Training/Freeform/203_1_Freeform_video.mp4`` and so on, and ``DepressionLabels/``.
+
+    A call that was cut short is taken up again by the same call: finished videos stay untouched.
+
+    Args:
+        out: the folder, new, empty, or begun with the same settings.
+        recordings: recordings per partition; each has two videos, one per task.
+        seconds: length of a video.
+        frame_rate: frames per second.
+        size: side of a frame in pixels, even, from 256, where a face is large enough to be detected.
+        seed: the people are those of a `SyntheticCorpus` of the same seed and recordings.
+        workers: processes; None for one per core.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UserError: a setting makes no sense, or the folder holds something else.
+    """
+    folder = Path(out).expanduser().absolute()
+    if size < _SMALLEST_SIZE or size % 2:
+        wanted = f"is {size}, but must be even and at least {_SMALLEST_SIZE} for videos"
+        raise UserError("no videos can be made with these settings:", problems=[Problem("size", wanted)])
+    settings = Settings(dict(recordings), round(seconds * frame_rate), frame_rate, size, seed)
+    _claim(folder, settings)
+    people = settings.people()
+    _write_labels(folder / "DepressionLabels", people)
+    run_jobs(
+        partial(_write_recording, folder, settings),
+        people,
+        workers=workers,
+        description="Synthetic AVEC2014 videos",
+        total=len(people) * len(TASKS),
+    )
+    return folder
+
+
+def _claim(folder: Path, settings: Settings) -> None:
+    """Note the settings in a new folder; refuse a folder that is not begun with the same ones."""
+    note, wanted = folder / _SETTINGS, settings.as_dict()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if note.is_file():
+            if json.loads(note.read_text()) != wanted:
+                raise UserError(
+                    "the folder holds synthetic videos of other settings",
+                    where=str(note),
+                    fix="name another folder with out=, or remove this one",
+                )
+        elif any(folder.iterdir()):
+            raise UserError(
+                "the folder holds something else",
+                where=str(folder),
+                fix="name a new or empty folder with out=",
+            )
+        else:
+            _write_whole(note, json.dumps(wanted, indent=2) + "\n")
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"the folder cannot be used: {error}", where=str(folder), fix="name another folder with out="
+        ) from error
+
+
+def _write_labels(folder: Path, people: list[Recording]) -> None:
+    folder.mkdir(exist_ok=True)
+    for recording in people:
+        _write_whole(folder / f"{recording.name}_Depression.csv", f"{recording.score}\n")
+
+
+def _write_whole(path: Path, text: str) -> None:
+    unfinished = path.with_name(f".{path.name}.partial")
+    unfinished.write_text(text)
+    unfinished.replace(path)
+
+
+def _write_recording(out: Path, settings: Settings, recording: Recording) -> int:
+    for task in TASKS:
+        video = out / _PARTITION_FOLDERS[recording.partition] / task / f"{recording.name}_{task}_video.mp4"
+        if video.exists():
+            continue
+        video.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = video.with_name(f".{video.name}.partial")
+        _encode(unfinished, settings.film(recording, task, HEAD_AND_SHOULDERS), settings)
+        unfinished.replace(video)
+    return len(TASKS)
+
+
+def _encode(path: Path, frames: Iterable[Bytes], settings: Settings) -> None:
+    """Write an MP4 file: H.264 where PyAV has an encoder for it, else MPEG-4 part 2."""
+    codec, options = "libx264", {"crf": "18", "preset": "veryfast"}
+    if codec not in av.codecs_available:
+        codec, options = "mpeg4", {"q:v": "2"}
+    rate = Fraction(settings.frame_rate).limit_denominator(1001)
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = cast(VideoStream, container.add_stream(codec, rate=rate, options=options))
+        stream.width = stream.height = settings.size
+        stream.pix_fmt = "yuv420p"
+        stream.thread_count = 1
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())

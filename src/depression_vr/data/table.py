@@ -1,0 +1,291 @@
+"""A user's own corpus, told by a CSV file."""
+
+import csv
+import math
+import os
+import stat
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from depression_vr.data.manifest import COLUMNS, PARTITIONS, Corpus, Manifest, build_manifest
+from depression_vr.data.naming import VIDEO_SUFFIXES, partition_named, recording_in, subject_of, task_of
+from depression_vr.errors import Problem, UserError
+
+REQUIRED_COLUMNS = ("path", "label")
+OPTIONAL_COLUMNS = ("partition", "subject", "task", "recording", "video_id")
+
+# What the STA-DRN release takes for granted of AVEC2014's and AVEC2013's tables.
+_RELEASE_COUNTS = {300: (100, 100, 100), 150: (50, 50, 50)}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the file: the line that it starts on, counted from 1, and its cells by column."""
+
+    line: int
+    cells: Mapping[str, str]
+
+
+class CsvTable(Corpus):
+    """A CSV file with one row per video.
+
+    Columns ``path`` and ``label`` are required; ``partition``, ``subject``, ``task``, ``recording`` and
+    ``video_id`` may be there, others are ignored. A row's frames lie in the folder ``path``, with or
+    without the ``.mp4`` that the path may end in, or in the folder of that name with ``_aligned``.
+
+    Where a column or cell is missing: ``video_id`` is the path without ``.mp4``; ``recording`` and
+    ``subject`` are read off names like AVEC's (``203_1_Freeform_video`` is of recording 203_1 and subject
+    203), and are the video_id for other names; ``task`` is Freeform or Northwind where the path says so,
+    else empty. Without a column ``partition`` the partitions go by position, training first.
+
+    Args:
+        table: the CSV file, UTF-8, with a header.
+        image_root: the folder that the paths are relative to; by default the folder of the table.
+        maximum: the highest score of the scale: 63 for BDI-II, 24 for PHQ-8, 27 for PHQ-9.
+        partition_by_position: the number of training, development and test rows, for a table without a
+            column ``partition``. Tables of 300 and 150 rows are split as the STA-DRN release splits
+            AVEC2014 and AVEC2013: into three parts of 100 or 50.
+    """
+
+    name = "csv"
+
+    def __init__(
+        self,
+        table: str | Path,
+        image_root: str | Path | None = None,
+        maximum: float = 63.0,
+        partition_by_position: Sequence[int] | None = None,
+    ) -> None:
+        self.table = Path(str(table)).expanduser().absolute()
+        root = self.table.parent if image_root is None else Path(str(image_root)).expanduser().absolute()
+        self.image_root = Path(os.path.normpath(root))
+        self.maximum = maximum
+        self.partition_by_position = partition_by_position
+
+    def manifest(self) -> Manifest:
+        """Read the table, find the frames and validate the whole.
+
+        Raises:
+            UserError: the file cannot be read, a required column or the image root is missing; or every
+                row that is wrong, with its line.
+        """
+        if not _is_positive(self.maximum):
+            raise UserError(
+                f"the highest score of the scale is {self.maximum!r}",
+                where="data.maximum",
+                fix="give a positive number: 63 for BDI-II, 24 for PHQ-8, 27 for PHQ-9",
+            )
+        header, rows, problems = read_table(self.table)
+        if not _is_folder(self.image_root):
+            raise UserError(
+                f"the image root {self.image_root} is not a folder",
+                where="data.image_root",
+                fix=f"name the folder that the paths in {self.table} are relative to",
+            )
+        partitions, of_partitions = self._partitions(header, rows)
+        videos = []
+        for row, partition in zip(rows, partitions, strict=True):
+            source = f"{self.table} line {row.line}"
+            folder = find_frames(row.cells.get("path", ""), self.image_root)
+            if isinstance(folder, str):
+                problems.append(Problem(source, folder))
+            videos.append(
+                {
+                    **describe_video(row.cells, self.image_root),
+                    "path": None if isinstance(folder, str) else str(folder),
+                    "partition": partition,
+                    "source": source,
+                }
+            )
+        table = pd.DataFrame(videos, columns=[*COLUMNS, "source"])
+        return build_manifest(self.name, table, maximum=self.maximum, found=[*of_partitions, *problems])
+
+    def _partitions(
+        self, header: Sequence[str], rows: Sequence[Row]
+    ) -> tuple[Sequence[str | None], list[Problem]]:
+        """The partition of every row; None where the problem that is returned says why there is none."""
+        if "partition" in header:
+            problems = []
+            if self.partition_by_position is not None:
+                what = f"{self.table} has a column partition; leave out one or the other"
+                problems.append(Problem("data.partition_by_position", what))
+            given = [row.cells.get("partition", "") for row in rows]
+            return [partition_named(name) or name for name in given], problems
+        counts = _counts(self.partition_by_position, len(rows))
+        if isinstance(counts, str):
+            return [None] * len(rows), [Problem(str(self.table), counts)]
+        return [name for name, count in zip(PARTITIONS, counts, strict=True) for _ in range(count)], []
+
+
+def read_table(path: Path) -> tuple[list[str], list[Row], list[Problem]]:
+    """Read a CSV file with every cell as text, stripped.
+
+    The lines are the file's own, as an editor counts them, whatever quoted line breaks or empty lines it
+    has: pandas does not keep them, and shifts the columns of a row with too many cells.
+
+    Returns:
+        The header in lower case, the rows that are not empty, and a problem for each row with more
+        cells than the header.
+
+    Raises:
+        UserError: the file is missing, unreadable, not UTF-8, no CSV, empty, or lacks a required column.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            records = _numbered_records(file)
+    except UnicodeDecodeError as error:
+        fix = "save it as CSV in UTF-8"
+        raise UserError("the table is not UTF-8 text", where=str(path), fix=fix) from error
+    except csv.Error as error:
+        raise UserError(f"the table is not a CSV file ({error})", where=str(path)) from error
+    except OSError as error:
+        fix = "name a CSV file with the columns path,label as data.table"
+        raise UserError(f"the table cannot be read ({error.strerror})", where=str(path), fix=fix) from error
+    if not records:
+        raise UserError("the table is empty", where=str(path), fix="give it the header path,label")
+    header = [name.lower() for name in records[0][1]]
+    _require_columns(header, path)
+    if len(records) == 1:
+        raise UserError(
+            "the table has a header but no rows", where=str(path), fix="give it one row per video"
+        )
+    rows = [Row(line, dict(zip(header, cells, strict=False))) for line, cells in records[1:]]
+    problems = [
+        Problem(f"{path} line {line}", f"{len(cells)} cells, but the header has {len(header)}")
+        for line, cells in records[1:]
+        if any(cells[len(header) :])
+    ]
+    return header, rows, problems
+
+
+def _numbered_records(lines: Iterable[str]) -> list[tuple[int, list[str]]]:
+    reader = csv.reader(lines, strict=True)
+    records = []
+    line = 1
+    for cells in reader:
+        stripped = [cell.strip() for cell in cells]
+        if any(stripped):
+            records.append((line, stripped))
+        line = reader.line_num + 1
+    return records
+
+
+def _require_columns(header: Sequence[str], path: Path) -> None:
+    missing = [column for column in REQUIRED_COLUMNS if column not in header]
+    twice = [column for column in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS) if header.count(column) > 1]
+    if missing or twice:
+        what = (
+            f"lacks the column {', '.join(missing)}"
+            if missing
+            else f"has the column {', '.join(twice)} twice"
+        )
+        raise UserError(
+            f"the table {what}; its header is {','.join(header)!r}",
+            where=f"{path} line 1",
+            fix="the columns are separated by commas; path and label must be there, "
+            f"{', '.join(OPTIONAL_COLUMNS)} may be",
+        )
+
+
+def _counts(given: Sequence[int] | None, rows: int) -> Sequence[int] | str:
+    """The number of rows of each partition, or what is wrong with it."""
+    fix = "data.partition_by_position=[TRAINING,DEVELOPMENT,TEST] gives the number of rows of each"
+    if given is None:
+        unknown = (
+            f"{rows} rows without a column partition, and only 300 and 150 are known to be AVEC's; {fix}"
+        )
+        return _RELEASE_COUNTS.get(rows, unknown)
+    if (
+        not isinstance(given, Sequence)
+        or len(given) != len(PARTITIONS)
+        or not all(isinstance(count, int) and count >= 0 for count in given)
+    ):
+        return f"data.partition_by_position={given} is not three counts; {fix}"
+    if sum(given) != rows:
+        return f"data.partition_by_position={given} is for {sum(given)} rows, the table has {rows}; {fix}"
+    return given
+
+
+def _is_positive(number: object) -> bool:
+    return isinstance(number, int | float) and math.isfinite(number) and number > 0
+
+
+def find_frames(given: str, image_root: Path) -> Path | str:
+    """The folder of frames that a path of the table means, or what is wrong with the path.
+
+    A folder of just the given name comes first. Of the other names, no more than one may exist. That a
+    path stays within the image root is judged by its text: symbolic links may lead elsewhere.
+    """
+    if not given:
+        return "the path is missing"
+    exact = _absolute(given, image_root)
+    if not exact.is_relative_to(image_root):
+        return f"the path {given} leads out of the image root {image_root}"
+    if _is_folder(exact):
+        return exact
+    bare = _without_video_suffix(exact)
+    candidates = list(dict.fromkeys((bare, Path(f"{bare}_aligned"), Path(f"{exact}_aligned"))))
+    folders = [candidate for candidate in candidates if _is_folder(candidate)]
+    if len(folders) == 1:
+        return folders[0]
+    if folders:
+        return f"the path {given} may mean {' or '.join(map(str, folders))}; name one of them"
+    return _why_no_folder(exact, candidates)
+
+
+def _why_no_folder(exact: Path, candidates: Sequence[Path]) -> str:
+    videos = (exact, *(Path(f"{exact}{suffix}") for suffix in VIDEO_SUFFIXES))
+    if video := next((path for path in videos if _is_file(path)), None):
+        return f"{video} is a video; extract its frames to {candidates[0]}"
+    return f"no folder of frames {' or '.join(map(str, dict.fromkeys((exact, *candidates))))}"
+
+
+def describe_video(cells: Mapping[str, str], image_root: Path) -> dict[str, str | None]:
+    """What a row says about its video, with names like AVEC's read where a cell is empty or not there.
+
+    >>> cells = {"path": "Freeform/203_1_Freeform_video.mp4", "label": "12"}
+    >>> described = describe_video(cells, Path("/frames"))
+    >>> described["video_id"], described["recording"], described["subject"], described["task"]
+    ('Freeform/203_1_Freeform_video', '203_1', '203', 'Freeform')
+    """
+    given = cells.get("path", "")
+    path = _without_video_suffix(_absolute(given, image_root))
+    # Relative to the image root, so that the same table has the same video ids on every machine.
+    inside = path.relative_to(image_root) if path.is_relative_to(image_root) else path
+    video_id = cells.get("video_id") or (inside.as_posix() if given else None)
+    named = recording_in(inside.name)
+    return {
+        "video_id": video_id,
+        "label": cells.get("label", ""),
+        "subject": cells.get("subject") or (subject_of(named) if named else video_id),
+        "task": cells.get("task") or task_of(inside.parts) or "",
+        "recording": cells.get("recording") or named or video_id,
+    }
+
+
+def _absolute(given: str, image_root: Path) -> Path:
+    return Path(os.path.normpath(image_root / given.replace("\\", "/")))
+
+
+def _without_video_suffix(path: Path) -> Path:
+    return path.with_suffix("") if path.suffix.lower() in VIDEO_SUFFIXES else path
+
+
+def _is_folder(path: Path) -> bool:
+    mode = _mode(path)
+    return mode is not None and stat.S_ISDIR(mode)
+
+
+def _is_file(path: Path) -> bool:
+    mode = _mode(path)
+    return mode is not None and stat.S_ISREG(mode)
+
+
+def _mode(path: Path) -> int | None:
+    try:
+        return path.stat().st_mode
+    except (OSError, ValueError):  # not there, a name too long, a parent that may not be searched
+        return None

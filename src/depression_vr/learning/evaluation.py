@@ -1,0 +1,36 @@
+"""Runs a network over every window of a partition."""
+
+import pandas as pd
+import pytorch_lightning as pl
+
+from depression_vr.data.datamodule import ClipDataModule
+from depression_vr.learning.score_regression import ScoreRegression
+
+
+def score_windows(trainer: pl.Trainer, module: ScoreRegression, datamodule: ClipDataModule) -> pd.DataFrame:
+    """Score every window of the partition that the datamodule evaluates on.
+
+    Returns:
+        One row per window: ``video_id, window, first_frame, last_frame, estimate``; frames count from 0
+        within the video's folder, the estimate is in points.
+    """
+    trainer.test(module, datamodule, verbose=False)
+    scored = module.evaluation.window_scores()
+    windows = datamodule.windows(datamodule.evaluate_on)
+    frames = pd.DataFrame(
+        [
+            (window.video, window.window, int(window.frames[0]), int(window.frames[-1]))
+            for window in map(windows.window, range(len(windows)))
+        ],
+        columns=["video", "window", "first_frame", "last_frame"],
+    )
+    estimates = pd.DataFrame(
+        {
+            "video": scored.video.numpy(),
+            "window": scored.window.numpy(),
+            "estimate": scored.estimate.double().numpy(),
+        }
+    )
+    table = frames.merge(estimates, on=["video", "window"], validate="one_to_one")
+    table.insert(0, "video_id", datamodule.manifest.table["video_id"].to_numpy()[table.pop("video")])
+    return table

@@ -1,0 +1,95 @@
+"""Score regression as one LightningModule for every network."""
+
+from collections.abc import Callable, Iterator
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from depression_vr.data.datasets import ClipBatch
+from depression_vr.learning.loss import ScoreLoss
+from depression_vr.learning.metrics import VideoMetrics, mae
+from depression_vr.learning.scale import ScoreScale
+from depression_vr.learning.schedule import Schedule
+
+
+class ScoreRegression(pl.LightningModule):
+    """Trains and evaluates a network that puts out one number per clip.
+
+    Args:
+        network: ``(B, 3, T, H, W)`` to y ``(B,)``.
+        scale: between y and score.
+        loss: of (y, score, scale); not needed to evaluate.
+        optimizer: builds the optimizer from the parameters; not needed to evaluate.
+        schedule: of the learning rate; constant without.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        scale: ScoreScale,
+        loss: ScoreLoss | None = None,
+        optimizer: Callable[[Iterator[nn.Parameter]], Optimizer] | None = None,
+        schedule: Schedule | None = None,
+    ) -> None:
+        super().__init__()
+        self.network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        self.scale = scale
+        self.loss = loss
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.development = VideoMetrics()
+        self.evaluation = VideoMetrics()
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Scores in points, ``(B,)``, of normalised clips ``(B, 3, T, H, W)``."""
+        return self.scale.score(self.network(clips).float())
+
+    def training_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
+        """Loss of one batch."""
+        assert self.loss is not None
+        y = self.network(batch.clips).float()
+        loss: Tensor = self.loss(y, batch.score, self.scale)
+        clips = len(batch.score)
+        self.log("training/loss", loss, on_step=True, on_epoch=True, batch_size=clips)
+        error = mae(self.scale.score(y.detach()), batch.score)
+        self.log("training/mae", error, on_step=False, on_epoch=True, prog_bar=True, batch_size=clips)
+        return loss
+
+    def validation_step(self, batch: ClipBatch, batch_idx: int) -> None:
+        """Keep the windows' scores."""
+        self._keep(self.development, batch)
+
+    def test_step(self, batch: ClipBatch, batch_idx: int) -> None:
+        """Keep the windows' scores."""
+        self._keep(self.evaluation, batch)
+
+    def _keep(self, metrics: VideoMetrics, batch: ClipBatch) -> None:
+        metrics.update(batch.video, batch.window, self(batch.clips), batch.score)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the development partition's metrics over videos."""
+        for name, value in self.development.compute().items():
+            self.log(f"development/{name}", value.float(), prog_bar=name == "mae")
+        self.development.reset()
+
+    def on_test_epoch_start(self) -> None:
+        """Forget the windows of an evaluation before."""
+        self.evaluation.reset()
+
+    def on_test_epoch_end(self) -> None:
+        """Log the metrics of the evaluated partition; the windows' scores are kept for the tables."""
+        partition = self.trainer.datamodule.evaluate_on  # type: ignore[attr-defined]
+        for name, value in self.evaluation.compute().items():
+            self.log(f"{partition}/{name}", value.float())
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Optimizer and schedule."""
+        assert self.optimizer is not None
+        optimizer = self.optimizer(self.network.parameters())
+        if self.schedule is None:
+            return optimizer
+        total_steps = int(self.trainer.estimated_stepping_batches)
+        return {"optimizer": optimizer, "lr_scheduler": self.schedule.build(optimizer, total_steps)}

@@ -1,0 +1,128 @@
+"""From scores of windows to tables of videos and recordings and their metrics."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from depression_vr.learning.metrics import METRICS
+from depression_vr.runs.files import write_csv, write_json
+from depression_vr.runs.run import Run
+
+# name and highest BDI-II score of each severity band
+BDI_BANDS = (("minimal", 13), ("mild", 19), ("moderate", 28), ("severe", 63))
+BDI_MAXIMUM = 63.0
+
+
+def severity_band(scores: pd.Series) -> pd.Categorical:
+    """BDI-II severity band of scores in points; an estimate is rounded to the next whole score first."""
+    edges = [-np.inf, *(highest + 0.5 for _, highest in BDI_BANDS[:-1]), np.inf]
+    bands = pd.cut(scores, edges, right=False, labels=[name for name, _ in BDI_BANDS])
+    return pd.Categorical(bands)
+
+
+def video_table(windows: pd.DataFrame, videos: pd.DataFrame) -> pd.DataFrame:
+    """Mean over the windows of each video.
+
+    Args:
+        windows: ``video_id, window, estimate``, estimates in points.
+        videos: rows of a manifest.
+
+    Returns:
+        One row per video that has windows: ``video_id, partition, subject, task, recording, label,
+        estimate, windows``, in the manifest's order.
+    """
+    means = windows.groupby("video_id")["estimate"].agg(estimate="mean", windows="size")
+    keys = videos[["video_id", "partition", "subject", "task", "recording", "label"]]
+    return keys.merge(means.reset_index(), on="video_id", how="inner", validate="one_to_one")
+
+
+def recording_table(videos: pd.DataFrame) -> pd.DataFrame:
+    """Mean over the tasks of each recording: ``recording, label, estimate``."""
+    return videos.groupby("recording", sort=False)[["label", "estimate"]].mean().reset_index()
+
+
+def agreement(table: pd.DataFrame) -> dict[str, float]:
+    """MAE, RMSE, CCC and Pearson's r between the columns ``estimate`` and ``label``, and the count n."""
+    estimate, label = (torch.tensor(table[column].to_numpy(np.float64)) for column in ("estimate", "label"))
+    return {"n": len(table), **{name: metric(estimate, label).item() for name, metric in METRICS.items()}}
+
+
+def band_confusion(table: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Counts of rows by the band of the label (outer) and of the estimate (inner)."""
+    names = [name for name, _ in BDI_BANDS]
+    counts = pd.crosstab(severity_band(table["label"]), severity_band(table["estimate"]))
+    whole = counts.reindex(index=names, columns=names, fill_value=0).to_numpy().tolist()
+    return {name: dict(zip(names, row, strict=True)) for name, row in zip(names, whole, strict=True)}
+
+
+def summary(videos: pd.DataFrame, maximum: float) -> dict[str, Any]:
+    """All metrics of one evaluated partition.
+
+    Args:
+        videos: as `video_table` gives it.
+        maximum: highest score of the scale; severity bands are BDI-II's and left out of another scale.
+
+    Returns:
+        ``videos`` (over all), ``tasks`` (each task), ``recordings`` (tasks of a recording averaged) and
+        ``severity_bands``.
+    """
+    metrics: dict[str, Any] = {
+        "videos": agreement(videos),
+        "tasks": {str(task): agreement(rows) for task, rows in videos.groupby("task")},
+        "recordings": agreement(recording_table(videos)),
+    }
+    if maximum == BDI_MAXIMUM:
+        metrics["severity_bands"] = band_confusion(videos)
+    return metrics
+
+
+def reference_summary(
+    videos: pd.DataFrame, references: pd.DataFrame, training_mean: float
+) -> dict[str, dict[str, float]]:
+    """Agreement of the estimators that a network has to stand against, over the same videos.
+
+    Args:
+        videos: as `video_table` gives it.
+        references: ``video_id`` and one column of scores per estimator; may lack videos of another
+            partition, and then only the mean predictor is left.
+        training_mean: mean label of the training partition, in points.
+    """
+    estimates = videos[["video_id", "label"]].merge(references, on="video_id", how="left")
+    estimates.insert(2, "mean_predictor", training_mean)
+    known = estimates.drop(columns=["video_id", "label"]).dropna(axis="columns")
+    return {
+        str(name): agreement(pd.DataFrame({"estimate": column, "label": estimates["label"]}))
+        for name, column in known.items()
+    }
+
+
+def write_results(
+    run: Run,
+    windows: pd.DataFrame,
+    manifest: pd.DataFrame,
+    *,
+    corpus: str,
+    partition: str,
+    maximum: float,
+    references: pd.DataFrame,
+) -> None:
+    """Write predictions per window and per video, and the metrics computed from them.
+
+    Args:
+        run: where to write.
+        windows: ``video_id, window, first_frame, last_frame, estimate``.
+        manifest: all rows of the corpus.
+        corpus: its name.
+        partition: the evaluated one.
+        maximum: highest score of the scale.
+        references: as a corpus gives them.
+    """
+    videos = video_table(windows, manifest)
+    training_mean = manifest.loc[manifest["partition"] == "training", "label"].mean()
+    write_csv(run.windows_file, windows)
+    write_csv(run.predictions_file, videos)
+    metrics = {"corpus": corpus, "partition": partition, **summary(videos, maximum)}
+    metrics["references"] = reference_summary(videos, references, training_mean)
+    write_json(run.metrics_file, metrics)

@@ -1,0 +1,105 @@
+"""A run directory: where its files are, and opening it again."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from omegaconf import DictConfig, OmegaConf
+
+from depression_vr.errors import UserError
+
+
+@dataclass(frozen=True)
+class Run:
+    """Names of the files of one run.
+
+    Attributes:
+        folder: the run directory.
+    """
+
+    folder: Path
+
+    @property
+    def config_file(self) -> Path:
+        """The resolved config, YAML."""
+        return self.folder / "config.yaml"
+
+    @property
+    def record_file(self) -> Path:
+        """What the run was made with and how it ended, JSON."""
+        return self.folder / "record.json"
+
+    @property
+    def diff_file(self) -> Path:
+        """Uncommitted changes to the code."""
+        return self.folder / "code.diff"
+
+    @property
+    def metrics_file(self) -> Path:
+        """Metrics of the evaluated partition, JSON."""
+        return self.folder / "metrics.json"
+
+    @property
+    def predictions_file(self) -> Path:
+        """One row per video, CSV."""
+        return self.folder / "predictions.csv"
+
+    @property
+    def windows_file(self) -> Path:
+        """One row per window, CSV."""
+        return self.folder / "predictions_windows.csv"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of checkpoints."""
+        return self.folder / "checkpoints"
+
+    @property
+    def best_checkpoint(self) -> Path:
+        """The checkpoint with the lowest development MAE, or the last where there is no best.
+
+        Raises:
+            UserError: there is neither.
+        """
+        for name in ("best.ckpt", "last.ckpt"):
+            if (self.checkpoints / name).is_file():
+                return self.checkpoints / name
+        raise UserError("the run has no checkpoint", where=str(self.checkpoints), fix="train it first")
+
+    def config(self) -> DictConfig:
+        """The resolved config."""
+        config = OmegaConf.load(self.config_file)
+        assert isinstance(config, DictConfig)
+        return config
+
+    def record(self) -> dict[str, Any]:
+        """The record."""
+        content: dict[str, Any] = json.loads(self.record_file.read_text(encoding="utf-8"))
+        return content
+
+    def metrics(self) -> dict[str, Any]:
+        """The metrics."""
+        content: dict[str, Any] = json.loads(self.metrics_file.read_text(encoding="utf-8"))
+        return content
+
+    def predictions(self) -> pd.DataFrame:
+        """One row per video."""
+        return pd.read_csv(self.predictions_file, dtype={"subject": str, "recording": str, "video_id": str})
+
+
+def open_run(folder: Path) -> Run:
+    """Open the directory of a finished or interrupted run.
+
+    Raises:
+        UserError: it is no run directory.
+    """
+    run = Run(folder)
+    if not run.config_file.is_file():
+        raise UserError(
+            f"this is no run directory: it has no {run.config_file.name}",
+            where=str(folder),
+            fix="give the directory that training printed at its end: run=outputs/...",
+        )
+    return run

@@ -1,0 +1,72 @@
+"""Clip starts and windows follow the published code, without reading a pixel."""
+
+import math
+
+import numpy as np
+import pytest
+
+from depression_vr.data.clips import ClipShape, clip_frames, evaluation_windows, training_start
+
+LENGTH = 8
+
+
+def shape(step: int = 1, length: int = LENGTH) -> ClipShape:
+    return ClipShape(length, step, (4, 4))
+
+
+def released_starts(n: int, length: int) -> list[int]:
+    """The published formula as it is written, in floating point."""
+    windows = math.ceil(n / length)
+    return [int(i * (length - (windows * length - n) / (windows - 1))) for i in range(windows)]
+
+
+@pytest.mark.parametrize("length", [8, 16, 64])
+def test_window_starts_are_the_published_ones(length: int) -> None:
+    for n in [*range(length + 1, 6 * length), 999, 4097, 90_000]:
+        index = evaluation_windows(np.array([0]), np.array([n]), shape(length=length))
+        assert index.start.tolist() == released_starts(n, length)
+
+
+@pytest.mark.parametrize("frames", [1, 7, 8, 9, 15, 16, 17, 100])
+@pytest.mark.parametrize("step", [1, 3])
+def test_windows_cover_every_kept_frame(frames: int, step: int) -> None:
+    index = evaluation_windows(np.array([5]), np.array([frames]), shape(step))
+    seen = {int(f) for start in index.start for f in clip_frames(frames, int(start), shape(step))}
+    assert seen == set(range(0, frames, step))
+
+
+def test_windows_of_several_videos_are_numbered_per_video() -> None:
+    index = evaluation_windows(np.array([4, 2, 9]), np.array([8, 20, 3]), shape())
+    assert index.video.tolist() == [4, 2, 2, 2, 9]
+    assert index.window.tolist() == [0, 0, 1, 2, 0]
+    assert index.start.tolist() == [0, 0, 6, 12, 0]
+
+
+def test_a_partition_without_videos_has_no_windows() -> None:
+    assert len(evaluation_windows(np.array([], int), np.array([], int), shape()).video) == 0
+
+
+@pytest.mark.parametrize(
+    ("frames", "step", "expected"),
+    [
+        (3, 1, [0, 0, 0, 1, 1, 1, 2, 2]),
+        (8, 1, [0, 1, 2, 3, 4, 5, 6, 7]),
+        (10, 3, [0, 0, 3, 3, 6, 6, 9, 9]),
+        (1, 3, [0] * 8),
+    ],
+)
+def test_a_short_video_is_stretched(frames: int, step: int, expected: list[int]) -> None:
+    assert clip_frames(frames, 0, shape(step)).tolist() == expected
+
+
+def test_training_starts_reach_the_last_window_and_no_further() -> None:
+    generator = np.random.default_rng(0)
+    starts = {training_start(31, shape(3), generator) for _ in range(200)}
+    assert starts == {0, 1, 2, 3}  # 11 kept frames
+    assert clip_frames(31, 3, shape(3)).tolist() == [9, 12, 15, 18, 21, 24, 27, 30]
+
+
+@pytest.mark.parametrize("settings", [(0, 1, (4, 4)), (8, 0, (4, 4)), (8, 1, (0, 4))])
+def test_refuses_a_shape_that_holds_nothing(settings: tuple[int, int, tuple[int, int]]) -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        ClipShape(*settings)
