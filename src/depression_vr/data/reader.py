@@ -54,7 +54,8 @@ class ClipReader:
             except OSError as error:
                 bad[place] = True
                 pixels[place] = self._substitute(folder, int(number), error)
-        clip = torch.from_numpy(pixels[positions]).permute(0, 3, 1, 2)
+        # one layout, whichever process collates: sums over pixels depend on the order in memory
+        clip = torch.from_numpy(pixels[positions]).permute(0, 3, 1, 2).contiguous()
         return ReadClip(clip, int(bad[positions].sum()))
 
     def _substitute(self, folder: FrameFolder, number: int, error: OSError) -> np.ndarray:

@@ -117,8 +117,8 @@ def draw_identity(subject: int, seed: int) -> Identity:
         offset=rng.normal(0, 2.0, 2),
         light=rng.uniform(0.85, 1.12) * rng.uniform(0.95, 1.05, 3),
         slope=rng.uniform(-0.18, 0.18, 2),
-        flicker=0.012 * np.exp(0.8 * rng.standard_normal()),
+        flicker=0.02 * np.exp(0.8 * rng.standard_normal()),
         noise=rng.uniform(1.0, 2.5),
-        shake=0.6 * np.exp(0.7 * rng.standard_normal()),
+        shake=1.1 * np.exp(0.7 * rng.standard_normal()),
         background=np.clip(wall + rng.normal(0, 18, (5, 5, 3)), 5, 250),
     )

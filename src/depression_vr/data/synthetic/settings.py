@@ -15,7 +15,7 @@ from depression_vr.data.synthetic.portrait import Bytes
 from depression_vr.data.synthetic.render import Framing, render_frames
 from depression_vr.errors import Problem, UserError
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 """Raised whenever the same settings give other pixels or scores."""
 
 DEFAULT_RECORDINGS: Mapping[str, int] = MappingProxyType({"training": 160, "development": 30, "test": 50})

@@ -1,0 +1,28 @@
+"""Write the people of the synthetic corpus in the layout of a real one.
+
+``python -m depression_vr.synthesize layout=avec2014 out=FOLDER``
+"""
+
+from omegaconf import DictConfig
+
+from depression_vr.data.synthetic import write_avec2014
+from depression_vr.entry import entry_point
+from depression_vr.errors import UserError
+
+LAYOUTS = {"avec2014": write_avec2014}
+
+
+@entry_point("synthesize")
+def main(config: DictConfig) -> None:
+    """Write videos and labels; goes on where it was interrupted."""
+    if config.layout not in LAYOUTS:
+        raise UserError(
+            f"unknown layout {config.layout!r}", where="config key layout", fix=f"use {', '.join(LAYOUTS)}"
+        )
+    settings = {key: config[key] for key in ("recordings", "seconds", "frame_rate", "size", "seed", "workers")}
+    folder = LAYOUTS[config.layout](config.out, **settings)
+    print(f"written: {folder}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Small corpora on disk that tests make for themselves."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+WriteVideo = Callable[[Path, int], Path]
+
+
+@pytest.fixture
+def write_video() -> WriteVideo:
+    """Writes a folder of JPEG frames of 20x24 pixels whose content differs from frame to frame."""
+
+    def write(folder: Path, frames: int) -> Path:
+        folder.mkdir(parents=True)
+        generator = np.random.default_rng(len(folder.name) + frames)
+        for frame in range(frames):
+            pixels = generator.integers(0, 256, (5, 6, 3), np.uint8).repeat(4, axis=0).repeat(4, axis=1)
+            Image.fromarray(pixels).save(folder / f"frame_{frame:06d}.jpg", quality=95)
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def csv_corpus(tmp_path: Path, write_video: WriteVideo) -> Path:
+    """A table of twelve videos of 5 to 40 frames in three partitions; returns the CSV file."""
+    root = tmp_path / "corpus"
+    lines = ["path,label,partition,subject,task,recording"]
+    lengths = iter([5, 12, 20, 33, 40, 16, 17, 9, 31, 12, 25, 16])
+    for partition, first in (("training", 301), ("development", 303), ("test", 305)):
+        for subject in (first, first + 1):
+            for task in ("Freeform", "Northwind"):
+                name = f"{subject}_1_{task}"
+                write_video(root / name, next(lengths))
+                lines.append(f"{name},{(subject * 7) % 40},{partition},{subject},{task},{subject}_1")
+    table = root / "videos.csv"
+    table.write_text("\n".join(lines) + "\n")
+    return table
