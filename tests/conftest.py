@@ -1,6 +1,9 @@
 """Small corpora on disk that tests make for themselves."""
 
+import importlib
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -40,3 +43,35 @@ def csv_corpus(tmp_path: Path, write_video: WriteVideo) -> Path:
     table = root / "videos.csv"
     table.write_text("\n".join(lines) + "\n")
     return table
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left: exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+RunCommand = Callable[..., Outcome]
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> RunCommand:
+    """Runs ``python -m depression_vr.<name> <arguments>`` in this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(name: str, *arguments: str) -> Outcome:
+        module = importlib.import_module(f"depression_vr.{name}")
+        monkeypatch.setattr(sys, "argv", [name, *arguments])
+        capfd.readouterr()
+        try:
+            module.main()
+            code = 0
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else 1
+        out, err = capfd.readouterr()
+        return Outcome(code, out, err)
+
+    return run

@@ -1,9 +1,11 @@
 """What all entry points share: finding configs, building what they name, and exit codes."""
 
 import functools
+import logging
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,6 +65,7 @@ def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Cal
         def guarded(config: DictConfig) -> Any:
             nonlocal entered
             entered = True
+            _quieten_lightning()
             try:
                 return task(config)
             except UserError as error:
@@ -84,6 +87,14 @@ def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Cal
         return main
 
     return decorate
+
+
+def _quieten_lightning() -> None:
+    """Keep an advertisement, and a warning about Lightning's own code, out of every run's log."""
+    warnings.filterwarnings("ignore", message=".*treespec, LeafSpec")
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(
+        lambda record: "litlogger" not in record.getMessage()
+    )
 
 
 def _exit(error: UserError) -> None:

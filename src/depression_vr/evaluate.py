@@ -33,7 +33,7 @@ def main(config: DictConfig) -> None:
         record.note(checkpoint=str(checkpoint))
         trainer = assembly.build_trainer(config)
         assembly.evaluate(run, record, trainer, module, datamodule)
-        print_metrics(run, config.name)
+        print_metrics(run, config.network)
 
 
 def _checkpoint(config: DictConfig, overrides: list[str]) -> Path:
@@ -53,8 +53,7 @@ def _take_over(config: DictConfig, trained: DictConfig, overrides: list[str]) ->
     """Use the network of a run, and its corpus unless the command line names another."""
     changed = [override for override in overrides if override.startswith("data.")]
     with open_dict(config):
-        config.name = f"evaluate_{trained.name}"
-        for key in ("model", "input", "optim"):
+        for key in ("network", "model", "input", "optim"):
             config[key] = trained[key]
         if not any(override.startswith("data=") for override in overrides):
             config.data = OmegaConf.merge(trained.data, OmegaConf.from_dotlist(changed).get("data", {}))

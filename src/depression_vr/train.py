@@ -38,7 +38,7 @@ def main(config: DictConfig) -> float:
         record.note(best_development_mae=best)
         assembly.load_checkpoint(module, run.best_checkpoint)
         assembly.evaluate(run, record, trainer, module, datamodule)
-        print_metrics(run, config.name)
+        print_metrics(run, config.network)
         return best
 
 

@@ -161,7 +161,9 @@ def test_short_videos_are_warned_about(csv_corpus: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(("settings", "key"), [({"protocol": "mine"}, "data.protocol"), ({"evaluate_on": "all"}, "partition")])
+@pytest.mark.parametrize(
+    ("settings", "key"), [({"protocol": "mine"}, "data.protocol"), ({"evaluate_on": "all"}, "partition")]
+)
 def test_unknown_settings_name_their_key(csv_corpus: Path, settings: dict[str, Any], key: str) -> None:
     with pytest.raises(UserError, match=key):
         clips_of(csv_corpus, **settings).test_dataloader()

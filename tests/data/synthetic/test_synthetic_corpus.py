@@ -23,6 +23,12 @@ def contents(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+def written_state(folder: Path) -> dict[Path, tuple[int, int, int]]:
+    # Not the whole stat: reading a file moves its access time.
+    states = {path: path.stat() for path in folder.rglob("*")}
+    return {path: (state.st_ino, state.st_size, state.st_mtime_ns) for path, state in states.items()}
+
+
 def small_corpus(root: Path, **changes: object) -> SyntheticCorpus:
     settings = {"recordings": FEW, "frames": 4, "size": 32, "workers": 1} | changes
     return SyntheticCorpus(root, **settings)  # type: ignore[arg-type]
@@ -47,9 +53,9 @@ def test_another_seed_gives_other_people_in_another_folder(tmp_path: Path) -> No
 def test_a_second_call_writes_nothing(tmp_path: Path) -> None:
     corpus = small_corpus(tmp_path)
     fingerprint = corpus.manifest().fingerprint()
-    before = {path: path.stat() for path in tmp_path.rglob("*")}
+    before = written_state(tmp_path)
     assert small_corpus(tmp_path).manifest().fingerprint() == fingerprint
-    assert {path: path.stat() for path in tmp_path.rglob("*")} == before
+    assert written_state(tmp_path) == before
 
 
 @pytest.mark.slow
@@ -134,17 +140,25 @@ def mean_absolute_error(manifest: Manifest, scores: np.ndarray | float) -> float
 
 
 @pytest.mark.slow
-def test_the_score_lies_in_motion_and_not_in_a_single_frame(
+def test_a_single_frame_says_little_about_the_score(tmp_path: Path) -> None:
+    # Many people with one frame each: on a few dozen test recordings the ratio is off by 0.05 by chance.
+    # Longer blinks do show in single frames: seeds 0 to 3 gave 0.918, 0.904, 0.912 and 0.894.
+    manifest = SyntheticCorpus(tmp_path, {"training": 300, "test": 300}, frames=1).manifest()
+    training_mean = float(manifest.table["label"].to_numpy()[manifest.rows("training")].mean())
+    frame = mean_absolute_error(manifest, probe_scores(manifest, manifest.rows("test"), "frame"))
+    assert frame > 0.88 * mean_absolute_error(manifest, training_mean)
+
+
+@pytest.mark.slow
+def test_motion_tells_much_more_than_the_mean_and_the_oracle_more_still(
     learnable: tuple[SyntheticCorpus, Manifest],
 ) -> None:
     corpus, manifest = learnable
     training_mean = float(manifest.table["label"].to_numpy()[manifest.rows("training")].mean())
     mean = mean_absolute_error(manifest, training_mean)
     references = corpus.references(manifest)
-    frame = mean_absolute_error(manifest, probe_scores(manifest, manifest.rows("test"), "frame"))
     motion = mean_absolute_error(manifest, references["motion_probe"].to_numpy())
     oracle = mean_absolute_error(manifest, references["oracle"].to_numpy())
-    assert frame > 0.88 * mean
     assert motion < 0.8 * mean
     assert oracle < 0.25 * mean
 
