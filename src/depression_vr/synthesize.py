@@ -19,7 +19,9 @@ def main(config: DictConfig) -> None:
         raise UserError(
             f"unknown layout {config.layout!r}", where="config key layout", fix=f"use {', '.join(LAYOUTS)}"
         )
-    settings = {key: config[key] for key in ("recordings", "seconds", "frame_rate", "size", "seed", "workers")}
+    settings = {
+        key: config[key] for key in ("recordings", "seconds", "frame_rate", "size", "seed", "workers")
+    }
     folder = LAYOUTS[config.layout](config.out, **settings)
     print(f"written: {folder}")
 

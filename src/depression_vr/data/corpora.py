@@ -31,7 +31,14 @@ def csv_table(
 
 
 def synthetic(
-    root: str, recordings: Mapping[str, int], frames: int, generator_seed: int, **clips: Any
+    root: str,
+    recordings: Mapping[str, int],
+    frames: int,
+    frame_rate: float,
+    frame_size: int,
+    generator_seed: int,
+    **clips: Any,
 ) -> ClipDataModule:
     """Clips of the synthetic corpus, made first where it is not there; ``clips`` goes to `ClipDataModule`."""
-    return ClipDataModule(SyntheticCorpus(root, recordings, frames, seed=generator_seed), **clips)
+    corpus = SyntheticCorpus(root, recordings, frames, frame_rate, frame_size, generator_seed)
+    return ClipDataModule(corpus, **clips)
