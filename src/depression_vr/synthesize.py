@@ -19,9 +19,7 @@ def main(config: DictConfig) -> None:
         raise UserError(
             f"unknown layout {config.layout!r}", where="config key layout", fix=f"use {', '.join(LAYOUTS)}"
         )
-    settings = {
-        key: config[key] for key in ("recordings", "seconds", "frame_rate", "size", "seed", "workers")
-    }
+    settings = {str(key): value for key, value in config.items() if key not in ("layout", "out")}
     folder = LAYOUTS[config.layout](config.out, **settings)
     print(f"written: {folder}")
 

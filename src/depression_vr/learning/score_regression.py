@@ -35,7 +35,7 @@ class ScoreRegression(pl.LightningModule):
         schedule: Schedule | None = None,
     ) -> None:
         super().__init__()
-        self.network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        self.network = network.to(memory_format=torch.channels_last_3d)
         self.scale = scale
         self.loss = loss
         self.optimizer = optimizer
