@@ -1,5 +1,6 @@
 """Small corpora on disk that tests make for themselves."""
 
+import csv
 import importlib
 import sys
 from collections.abc import Callable
@@ -8,8 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from torch import Tensor
 
+RELEASE_KEYS = Path(__file__).parent / "data" / "fixtures" / "sta_drn_upstream_state_dict_keys.tsv"
+
+ReleaseState = Callable[[str], dict[str, Tensor]]
 WriteVideo = Callable[[Path, int], Path]
 
 
@@ -75,3 +81,21 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
         return Outcome(code, out, err)
 
     return run
+
+
+@pytest.fixture
+def release_state() -> ReleaseState:
+    """Makes a state dict of full size with the published code's key names and random values."""
+
+    def make(attention: str) -> dict[str, Tensor]:
+        with RELEASE_KEYS.open(newline="") as file:
+            rows = [row for row in csv.DictReader(file, delimiter="\t") if row["variant"] == attention]
+        generator = torch.Generator().manual_seed(0)
+        state = {}
+        for row in rows:
+            shape = tuple(int(side) for side in row["shape"].strip("()").split(",") if side.strip())
+            counts = row["key"].endswith("num_batches_tracked")
+            state[row["key"]] = torch.tensor(7) if counts else torch.rand(shape, generator=generator)
+        return state
+
+    return make

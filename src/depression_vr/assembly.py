@@ -112,6 +112,6 @@ def evaluate(
         corpus=manifest.corpus,
         partition=datamodule.evaluate_on,
         maximum=manifest.maximum,
-        references=datamodule.corpus.references(manifest),
+        references=datamodule.corpus.references(manifest, datamodule.evaluate_on),
     )
     record.note(substituted_frames=datamodule.substituted_frames)

@@ -77,6 +77,8 @@ def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Cal
 
         @functools.wraps(command)
         def main() -> None:
+            nonlocal entered
+            entered = False
             try:
                 command()
             except SystemExit as stop:
@@ -115,7 +117,13 @@ def build(config: Any, **arguments: Any) -> Any:
     trusted = [*TRUSTED_TARGETS, *filter(None, os.environ.get(TARGETS_VARIABLE, "").split(","))]
     try:
         return hydra.utils.instantiate(config, _execution_whitelist_=trusted, **arguments)
-    except (InstantiationException, MisconfigurationException, TypeError, ValueError) as error:
+    except (
+        InstantiationException,
+        MisconfigurationException,
+        ModuleNotFoundError,
+        TypeError,
+        ValueError,
+    ) as error:
         if isinstance(error, TypeError) and not _CALL_MISMATCH.search(str(error)):
             raise
         message, _, key = "\n".join([str(error), *getattr(error, "__notes__", ())]).partition("full_key: ")

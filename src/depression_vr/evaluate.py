@@ -17,6 +17,8 @@ from depression_vr.runs.console import print_metrics
 from depression_vr.runs.record import RunRecord
 from depression_vr.runs.run import Run, open_run
 
+CLIP_KEYS = ("clip_length", "frame_step", "size", "normalisation")
+
 
 @entry_point("evaluate")
 def main(config: DictConfig) -> None:
@@ -50,14 +52,16 @@ def _checkpoint(config: DictConfig, overrides: list[str]) -> Path:
 
 
 def _take_over(config: DictConfig, trained: DictConfig, overrides: list[str]) -> None:
-    """Use the network of a run, and its corpus unless the command line names another."""
-    changed = [override for override in overrides if override.startswith("data.")]
+    """Use the network of a run, cut clips as it did, and its corpus unless the command line names another."""
+    other_corpus = any(override.startswith("data=") for override in overrides)
+    kept = CLIP_KEYS if other_corpus else trained.data.keys()
+    changed = OmegaConf.from_dotlist([override for override in overrides if override.startswith("data.")])
     with open_dict(config):
         for key in ("network", "model", "input", "optim"):
             config[key] = trained[key]
-        if not any(override.startswith("data=") for override in overrides):
-            config.data = OmegaConf.merge(trained.data, OmegaConf.from_dotlist(changed).get("data", {}))
-            config.data.evaluate_on = config.partition
+        data = config.data if other_corpus else {}
+        config.data = OmegaConf.merge(data, {key: trained.data[key] for key in kept}, changed.get("data", {}))
+        config.data.evaluate_on = config.partition
 
 
 if __name__ == "__main__":

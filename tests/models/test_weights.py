@@ -1,6 +1,5 @@
 """Weights of this project and of the published code load; everything else is refused."""
 
-import csv
 import pickle
 from pathlib import Path
 
@@ -8,26 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from conftest import ReleaseState
 from depression_vr.errors import UserError
 from depression_vr.models.sta_drn import StaDrn
 from depression_vr.models.weights import NETWORK_PREFIX, from_release, load_state, read_state
-
-KEYS = Path(__file__).parents[1] / "data" / "fixtures" / "sta_drn_upstream_state_dict_keys.tsv"
-
-
-def release_state(variant: str) -> dict[str, Tensor]:
-    """A state dict of full size with the published code's key names and random values."""
-    with KEYS.open(newline="") as file:
-        rows = [row for row in csv.DictReader(file, delimiter="\t") if row["variant"] == variant]
-    generator = torch.Generator().manual_seed(0)
-    state = {}
-    for row in rows:
-        shape = tuple(int(side) for side in row["shape"].strip("()").split(",") if side.strip())
-        if row["key"].endswith("num_batches_tracked"):
-            state[row["key"]] = torch.tensor(7)
-        else:
-            state[row["key"]] = torch.rand(shape, generator=generator)
-    return state
 
 
 def as_network(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -35,14 +18,14 @@ def as_network(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("variant", ["ta", "sa", "sta", "sta_fused"])
-def test_every_published_key_has_its_place_and_shape(variant: str) -> None:
+def test_every_published_key_has_its_place_and_shape(variant: str, release_state: ReleaseState) -> None:
     network = StaDrn(variant)
     load_state(network, from_release(release_state(variant)), Path("best.pth"))
 
 
 @pytest.mark.parametrize("prefix", ["", "module."])
 def test_a_published_checkpoint_is_read_with_and_without_dataparallel_prefix(
-    tmp_path: Path, prefix: str
+    tmp_path: Path, prefix: str, release_state: ReleaseState
 ) -> None:
     state = release_state("sta_fused")
     file = tmp_path / "best.pth"
@@ -113,7 +96,7 @@ def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes)
         read_state(file)
 
 
-def test_a_truncated_checkpoint_is_refused(tmp_path: Path) -> None:
+def test_a_truncated_checkpoint_is_refused(tmp_path: Path, release_state: ReleaseState) -> None:
     file = tmp_path / "best.pth"
     torch.save(release_state("ta"), file)
     file.write_bytes(file.read_bytes()[:-5000])

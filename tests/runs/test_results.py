@@ -91,12 +91,6 @@ def test_references_stand_beside_the_network(windows: pd.DataFrame, manifest: pd
     assert metrics["oracle"]["mae"] == pytest.approx(1)
 
 
-def test_references_of_other_videos_are_left_out(windows: pd.DataFrame, manifest: pd.DataFrame) -> None:
-    videos = video_table(windows, manifest)
-    other = pd.DataFrame({"video_id": ["999_1_Freeform"], "oracle": [1.0]})
-    assert list(reference_summary(videos, other, training_mean=10.0)) == ["mean_predictor"]
-
-
 def test_metrics_can_be_computed_again_from_the_predictions_file(
     tmp_path: Path, windows: pd.DataFrame, manifest: pd.DataFrame
 ) -> None:

@@ -67,15 +67,14 @@ class Corpus(ABC):
             UserError: with every problem found, when there is any.
         """
 
-    def references(self, manifest: Manifest) -> pd.DataFrame:
+    def references(self, manifest: Manifest, partition: str) -> pd.DataFrame:
         """Scores of reference estimators that this corpus knows, to stand beside a network's.
 
         Returns:
-            One row per video of the test partition: ``video_id`` and one column of scores per
-            estimator. Empty where a corpus knows none.
+            One row per video of the partition: ``video_id`` and one column of scores per estimator;
+            no such column where a corpus knows none.
         """
-        test = manifest.table.loc[manifest.table["partition"] == "test", ["video_id"]]
-        return test.reset_index(drop=True)
+        return manifest.table.iloc[manifest.rows(partition)][["video_id"]].reset_index(drop=True)
 
 
 def build_manifest(

@@ -85,16 +85,14 @@ def reference_summary(
 
     Args:
         videos: as `video_table` gives it.
-        references: ``video_id`` and one column of scores per estimator; may lack videos of another
-            partition, and then only the mean predictor is left.
+        references: ``video_id`` and one column of scores per estimator.
         training_mean: mean label of the training partition, in points.
     """
-    estimates = videos[["video_id", "label"]].merge(references, on="video_id", how="left")
+    estimates = videos[["video_id", "label"]].merge(references, on="video_id", validate="one_to_one")
     estimates.insert(2, "mean_predictor", training_mean)
-    known = estimates.drop(columns=["video_id", "label"]).dropna(axis="columns")
     return {
         str(name): agreement(pd.DataFrame({"estimate": column, "label": estimates["label"]}))
-        for name, column in known.items()
+        for name, column in estimates.drop(columns=["video_id", "label"]).items()
     }
 
 

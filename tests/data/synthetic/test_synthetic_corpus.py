@@ -156,7 +156,7 @@ def test_motion_tells_much_more_than_the_mean_and_the_oracle_more_still(
     corpus, manifest = learnable
     training_mean = float(manifest.table["label"].to_numpy()[manifest.rows("training")].mean())
     mean = mean_absolute_error(manifest, training_mean)
-    references = corpus.references(manifest)
+    references = corpus.references(manifest, "test")
     motion = mean_absolute_error(manifest, references["motion_probe"].to_numpy())
     oracle = mean_absolute_error(manifest, references["oracle"].to_numpy())
     assert motion < 0.8 * mean
@@ -166,7 +166,7 @@ def test_motion_tells_much_more_than_the_mean_and_the_oracle_more_still(
 @pytest.mark.slow
 def test_references_are_one_row_per_test_video(learnable: tuple[SyntheticCorpus, Manifest]) -> None:
     corpus, manifest = learnable
-    references = corpus.references(manifest)
+    references = corpus.references(manifest, "test")
     assert list(references.columns) == ["video_id", "motion_probe", "oracle"]
     test = manifest.table.iloc[manifest.rows("test")]
     assert references["video_id"].tolist() == test["video_id"].tolist()

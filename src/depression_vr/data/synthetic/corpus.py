@@ -83,16 +83,15 @@ class SyntheticCorpus(Corpus):
         )
         return build_manifest(self.name, rows)
 
-    def references(self, manifest: Manifest) -> pd.DataFrame:
+    def references(self, manifest: Manifest, partition: str) -> pd.DataFrame:
         """The motion probe, read from the frames, and the oracle, which knows the behaviour.
 
         Returns:
-            One row per test video: ``video_id``, ``motion_probe``, ``oracle``, scores 0..63.
+            One row per video of the partition: ``video_id``, ``motion_probe``, ``oracle``, scores 0..63.
         """
-        references = super().references(manifest)
-        test = manifest.rows("test")
+        references = super().references(manifest, partition)
         oracle = self._known().set_index("video_id")["oracle_score"]
-        motion = probe_scores(manifest, test, "motion")
+        motion = probe_scores(manifest, manifest.rows(partition), "motion")
         return references.assign(motion_probe=motion, oracle=oracle.loc[references["video_id"]].to_numpy())
 
     def _known(self) -> pd.DataFrame:
