@@ -25,7 +25,7 @@ class ScoreScale(nn.Module):
         self.standardise = standardise
         self.clip = clip
         self.register_buffer("offset", torch.tensor(0.0))
-        self.register_buffer("factor", torch.tensor(maximum))
+        self.register_buffer("factor", torch.tensor(float(maximum)))
 
     def fit(self, labels: Tensor) -> None:
         """Take mean and deviation of the training labels, ``(n,)``, where the scale is standardised."""
