@@ -2,6 +2,7 @@
 
 import csv
 import importlib
+import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -72,11 +73,13 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
         module = importlib.import_module(f"depression_vr.{name}")
         monkeypatch.setattr(sys, "argv", [name, *arguments])
         capfd.readouterr()
+        before = logging.getLogger().handlers[:]
         try:
             module.main()
             code = 0
         except SystemExit as stop:
             code = stop.code if isinstance(stop.code, int) else 1
+        logging.getLogger().handlers[:] = before  # Hydra's handlers hold this run's streams and log file
         out, err = capfd.readouterr()
         return Outcome(code, out, err)
 

@@ -84,7 +84,10 @@ def test_evaluate_repeats_a_runs_test_and_takes_other_partitions(train: Train, c
     assert outcome.code == 0, outcome.err
     assert Run(Path("again")).windows_file.read_bytes() == run.windows_file.read_bytes()
     assert Run(Path("again")).metrics() == run.metrics()
-    command("evaluate", "run=run", "partition=development", "hydra.run.dir=dev", "data.batch_size=1")
+    outcome = command(
+        "evaluate", "run=run", "partition=development", "hydra.run.dir=dev", "data.batch_size=1"
+    )
+    assert outcome.code == 0, outcome.err
     assert set(Run(Path("dev")).predictions()["subject"]) == {"303", "304"}
 
 
@@ -106,10 +109,17 @@ def test_a_published_checkpoint_is_evaluated(command: RunCommand, csv_corpus: Pa
     torch.save(network.state_dict(), "best.pth")
     settings = [setting for setting in SMALL if not setting.startswith("trainer.")]
     outcome = command(
-        "evaluate", "ckpt=best.pth", "data=csv", f"data.table={csv_corpus}", "hydra.run.dir=out", *settings
+        "evaluate",
+        "ckpt=best.pth",
+        "partition=development",
+        "data=csv",
+        f"data.table={csv_corpus}",
+        "hydra.run.dir=out",
+        *settings,
     )
     assert outcome.code == 0, outcome.err
     assert (Run(Path("out")).predictions()["estimate"] >= 0).all()
+    assert set(Run(Path("out")).predictions()["subject"]) == {"303", "304"}
 
 
 def test_the_mean_baseline_says_the_training_mean(command: RunCommand, csv_corpus: Path) -> None:
@@ -119,7 +129,8 @@ def test_the_mean_baseline_says_the_training_mean(command: RunCommand, csv_corpu
     run = Run(Path("run"))
     training_mean = (2 * (301 * 7 % 40) + 2 * (302 * 7 % 40)) / 4
     assert run.predictions()["estimate"].to_list() == [training_mean] * 4
-    assert run.metrics()["videos"] == run.metrics()["references"]["mean_predictor"]
+    predictor = run.metrics()["references"]["mean_predictor"]
+    assert {key: run.metrics()["videos"][key] for key in predictor} == predictor
 
 
 def test_accumulation_and_early_stopping_run(train: Train) -> None:
@@ -127,29 +138,44 @@ def test_accumulation_and_early_stopping_run(train: Train) -> None:
 
 
 def wrong(csv_corpus: Path) -> dict[str, tuple[str, tuple[str, ...], str]]:
-    table = f"data.table={csv_corpus}"
-    cpu = ("trainer=cpu", "model.base_planes=2")
+    """Command, arguments, and what the error has to mention."""
+    table = ("data=csv", f"data.table={csv_corpus}")
+    small = (*table, "trainer=cpu", "model.base_planes=2")
     return {
         "no corpus": ("train", ("data=avec2014", "data.root=nowhere"), "data=synthetic"),
         "no table": ("train", ("data=csv", "data.table=nowhere.csv"), "nowhere.csv"),
         "table not given": ("train", ("data=csv",), "data.table"),
+        "root not given": ("train", ("data=avec2013", "data.root=null"), "data.root"),
         "unknown group option": ("train", ("data=avec2015",), "avec2015"),
         "unknown key": ("train", ("model.atention=ta",), "atention"),
-        "unknown attention": ("train", ("data=csv", table, "model.attention=all"), "sta_fused"),
-        "wrong type": ("train", ("data=csv", table, "data.clip_length=0"), "clip"),
-        "no GPU": ("train", ("data=csv", table, "trainer=gpu"), "gpu"),
-        "bf16 on a CPU": (
-            "train",
-            ("data=csv", table, *cpu, "trainer.precision=bf16-mixed"),
-            "32-true",
-        ),
-        "nothing to evaluate": ("evaluate", ("data=csv", table), "run=RUN_DIR"),
+        "unknown attention": ("train", (*table, "model.attention=all"), "sta_fused"),
+        "layers no list": ("train", (*table, "model.layers=3"), "model"),
+        "no layers": ("train", (*table, "model.layers=[]"), "layers"),
+        "no frames per clip": ("train", (*table, "data.clip_length=0"), "data.clip_length"),
+        "half a frame per clip": ("train", (*table, "data.clip_length=3.5"), "data.clip_length"),
+        "word as batch size": ("train", (*table, "data.batch_size=abc"), "data.batch_size"),
+        "negative workers": ("train", (*table, "data.num_workers=-1"), "data.num_workers"),
+        "word as seed": ("train", (*table, "seed=abc"), "data.seed"),
+        "no augmentation list": ("train", (*table, "data.augmentation=null"), "data.augmentation"),
+        "word as noise": ("train", (*table, "data.label_noise=abc"), "data.label_noise"),
+        "unknown protocol": ("train", (*table, "data.protocol=mine"), "dev_selected"),
+        "negative learning rate": ("train", (*small, "optim.optimizer.lr=-1"), "optim.optimizer"),
+        "word as epochs": ("train", (*small, "trainer.max_epochs=abc"), "trainer"),
+        "no GPU": ("train", (*table, "model.base_planes=2", "trainer=gpu"), "gpu"),
+        "two devices": ("train", (*small, "trainer.devices=2"), "trainer.devices"),
+        "bf16 on a CPU": ("train", (*small, "trainer.precision=bf16-mixed"), "32-true"),
+        "foreign code": ("train", (*table, "model._target_=os.system"), "os.system"),
+        "nothing to evaluate": ("evaluate", table, "run=RUN_DIR"),
         "no run": ("evaluate", ("run=nowhere",), "nowhere"),
-        "no checkpoint": ("evaluate", ("ckpt=nowhere.pth", "data=csv", table), "nowhere.pth"),
-        "text as checkpoint": ("evaluate", (f"ckpt={csv_corpus}", "data=csv", table), "not a checkpoint"),
-        "unknown partition": ("evaluate", ("run=nowhere", "partition=all"), "nowhere"),
+        "no checkpoint": ("evaluate", ("ckpt=nowhere.pth", *table), "nowhere.pth"),
+        "text as checkpoint": ("evaluate", (f"ckpt={csv_corpus}", *table), "not a checkpoint"),
+        "unknown partition": ("evaluate", (f"ckpt={csv_corpus}", *table, "partition=all"), "evaluate_on"),
         "unknown layout": ("synthesize", ("layout=avec2019", "out=videos"), "avec2014"),
-        "windows of an epoch": ("clips", ("data=csv", table, "partition=test", "epoch=0"), "epoch"),
+        "no folder for videos": ("synthesize", ("out=null",), "out"),
+        "words for numbers": ("synthesize", ("out=videos", "seconds=abc", "workers=abc"), "workers"),
+        "words for people": ("synthesize", ("out=videos", "recordings.training=x"), "recordings.training"),
+        "windows of an epoch": ("clips", (*table, "partition=test", "epoch=0"), "epoch"),
+        "word as epoch": ("clips", (*table, "partition=training", "epoch=abc"), "epoch"),
     }
 
 
@@ -161,6 +187,7 @@ def test_wrong_input_gets_one_error_and_exit_code_2(command: RunCommand, csv_cor
     assert outcome.code == 2
     assert mentioned in outcome.err
     assert "Traceback" not in outcome.err
+    assert not Path("videos").exists()
 
 
 def test_a_failed_run_says_so_in_its_record(command: RunCommand, csv_corpus: Path) -> None:
@@ -176,16 +203,74 @@ def test_a_failed_run_says_so_in_its_record(command: RunCommand, csv_corpus: Pat
     assert record["status"] == "failed"
     assert str(first) in record["error"]
     assert not Path("run/metrics.json").exists()
+    assert str(first) in Path("run/train.log").read_text()
 
 
-def test_a_bug_shows_its_traceback(command: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> None:
-        raise RuntimeError("a bug")
+def test_a_bug_shows_its_traceback(
+    command: RunCommand, csv_corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("a bug")
 
-    monkeypatch.setattr("depression_vr.assembly.build_datamodule", broken)
-    outcome = command("train", "logger=none")
+    monkeypatch.setattr("depression_vr.data.table.build_manifest", broken)
+    outcome = command("train", "data=csv", f"data.table={csv_corpus}", "logger=none")
     assert outcome.code == 1
     assert "Traceback" in outcome.err
+
+
+def test_a_training_that_diverges_fails(command: RunCommand, csv_corpus: Path) -> None:
+    corpus = ("data=csv", f"data.table={csv_corpus}", *SMALL, "logger=none")
+    outcome = command("train", *corpus, "optim.optimizer.lr=1e30", "hydra.run.dir=run")
+    assert outcome.code == 2
+    assert "optim.optimizer.lr" in outcome.err
+    assert Run(Path("run")).record()["status"] == "failed"
+
+
+def test_the_last_checkpoint_is_of_the_last_epoch(command: RunCommand, csv_corpus: Path) -> None:
+    corpus = ("data=csv", f"data.table={csv_corpus}", *CLIPS, "logger=none", "trainer.max_epochs=3")
+    command("train", "model=mean_baseline", *corpus, "hydra.run.dir=run")
+    epochs = {
+        name: torch.load(f"run/checkpoints/{name}.ckpt", weights_only=True)["epoch"]
+        for name in ("best", "last")
+    }
+    assert epochs == {"best": 0, "last": 2}  # the mean never improves
+
+
+@pytest.mark.parametrize("logger", ["none", "csv", "tensorboard", "default"])
+@pytest.mark.parametrize("debug", [(), ("debug=one_batch",)])
+def test_every_logger_trains(
+    command: RunCommand,
+    csv_corpus: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    logger: str,
+    debug: tuple[str, ...],
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    corpus = ("data=csv", f"data.table={csv_corpus}", *SMALL)
+    outcome = command("train", *corpus, f"logger={logger}", *debug)
+    assert outcome.code == 0, outcome.err
+
+
+def test_every_scalar_of_an_evaluation_can_be_changed(train: Train, command: RunCommand) -> None:
+    train("run")
+    outcome = command(
+        "evaluate", "run=run", "+optim.scale.clip=true", "+data.maximum=50", "hydra.run.dir=out"
+    )
+    assert outcome.code == 0, outcome.err
+    config = Run(Path("out")).config()
+    assert (config.optim.scale.clip, config.data.maximum) == (True, 50)
+    assert command("evaluate", "run=run", "model.base_planes=4").code == 2
+
+
+def test_a_run_can_be_evaluated_from_another_folder(
+    command: RunCommand, csv_corpus: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    relative = csv_corpus.relative_to(tmp_path)
+    command("train", "data=csv", f"data.table={relative}", "logger=csv", *SMALL, "hydra.run.dir=run")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    outcome = command("evaluate", "run=../run")
+    assert outcome.code == 0, outcome.err
 
 
 def test_clips_prints_every_window(command: RunCommand, csv_corpus: Path) -> None:

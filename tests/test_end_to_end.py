@@ -100,4 +100,6 @@ def test_the_default_logger_asks_nothing_and_stays_offline(tmp_path: Path, csv_c
     subprocess.run(
         arguments("train", *settings), cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, check=True
     )
-    assert list((tmp_path / "run" / "wandb").glob("offline-run-*/run-*.wandb"))
+    (logged,) = (tmp_path / "run" / "wandb").glob("offline-run-*/run-*.wandb")
+    assert b"development/mae" in logged.read_bytes()
+    assert csv_corpus.name.encode() not in logged.read_bytes()

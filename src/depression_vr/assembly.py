@@ -1,65 +1,84 @@
 """Builds the parts of a run from its config and carries results between rooms."""
 
+import logging
 import math
 from pathlib import Path
 
 import pytorch_lightning as pl
-import torch
-from omegaconf import DictConfig
-from pytorch_lightning.accelerators import CPUAccelerator
+from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from depression_vr.data.datamodule import ClipDataModule
 from depression_vr.entry import build
 from depression_vr.errors import UserError
 from depression_vr.learning.evaluation import score_windows
+from depression_vr.learning.preflight import refuse_several_devices
 from depression_vr.learning.score_regression import ScoreRegression
 from depression_vr.models.weights import load_state, read_state
 from depression_vr.runs.record import RunRecord
 from depression_vr.runs.results import write_results
 from depression_vr.runs.run import Run
 
+log = logging.getLogger(__name__)
+
+_WARNINGS_SHOWN = 3
+_WARNINGS_RECORDED = 20
+_PATH_KEYS = ("root", "image_root", "table")
+
+
+def with_absolute_paths(config: DictConfig) -> DictConfig:
+    """The config with the folders and files of its corpus made absolute, for use from any other folder."""
+    absolute = config.copy()
+    for key in _PATH_KEYS:
+        path = OmegaConf.select(absolute.data, key)
+        if isinstance(path, str):
+            absolute.data[key] = str(Path(path).expanduser().absolute())
+    return absolute
+
 
 def build_datamodule(config: DictConfig) -> ClipDataModule:
-    """Find and validate the corpus.
+    """The clips of a corpus, which is found and validated at the first look.
 
     Raises:
-        UserError: with every problem of the corpus.
+        UserError: a setting is refused.
     """
     datamodule: ClipDataModule = build(config.data)
     return datamodule
 
 
 def build_regression(config: DictConfig) -> ScoreRegression:
-    """Network, scale and, for training, loss, optimizer and schedule."""
+    """Network, scale and, for training, loss, optimizer and schedule.
+
+    Raises:
+        UserError: a part refuses its settings.
+    """
     learning = {str(key): build(part) for key, part in config.optim.items()}
-    return ScoreRegression(network=build(config.model), **learning)
+    module = ScoreRegression(network=build(config.model), **learning)
+    try:  # the optimizer sees its settings only when it gets the parameters, which for Lightning is in fit
+        if module.optimizer is not None:
+            module.optimizer(module.network.parameters())
+    except (TypeError, ValueError) as error:
+        raise UserError(str(error), where="config key optim.optimizer", fix="correct the value") from error
+    return module
 
 
 def build_trainer(config: DictConfig) -> pl.Trainer:
-    """Lightning's trainer with callbacks and loggers."""
-    callbacks = [build(callback) for callback in config.callbacks.values()]
-    loggers = [build(logger) for logger in config.logger.values()]
-    trainer: pl.Trainer = build(config.trainer, callbacks=callbacks, logger=loggers)
-    return trainer
-
-
-def refuse_wrong_gradients(trainer: pl.Trainer) -> None:
-    """Refuse low-precision training on a CPU.
-
-    torch computes wrong weight gradients there for 3D convolutions over maps of two time steps, without
-    any error, and a network of clips of 16 frames has such maps.
+    """Lightning's trainer with callbacks and loggers.
 
     Raises:
-        UserError: the trainer is about to do that.
+        UserError: a setting is refused, or there is more than one device.
     """
-    if isinstance(trainer.accelerator, CPUAccelerator) and trainer.precision != "32-true":
+    callbacks = [build(callback) for callback in config.callbacks.values() if callback is not None]
+    loggers = [build(logger) for logger in config.logger.values()]
+    trainer: pl.Trainer = build(config.trainer, callbacks=callbacks, logger=loggers)
+    refuse_several_devices(trainer)
+    if not isinstance(trainer.max_epochs, int | None):  # Lightning finds out in the middle of fit
         raise UserError(
-            f"training in {trainer.precision} on a CPU gives wrong gradients for some convolutions "
-            f"(torch {torch.__version__}, maps of two time steps)",
-            where="config key trainer.precision",
-            fix="use trainer.precision=32-true; evaluation may use bf16-mixed",
+            f"{trainer.max_epochs!r} is no number of epochs",
+            where="config key trainer.max_epochs",
+            fix="give a whole number",
         )
+    return trainer
 
 
 def best_development_mae(trainer: pl.Trainer) -> float:
@@ -92,11 +111,13 @@ def note_corpus(record: RunRecord, datamodule: ClipDataModule) -> None:
         },
         warnings={
             "count": len(datamodule.warnings),
-            "first": [str(warning) for warning in datamodule.warnings[:20]],
+            "first": [str(warning) for warning in datamodule.warnings[:_WARNINGS_RECORDED]],
         },
     )
-    if datamodule.warnings:
-        print(f"{len(datamodule.warnings)} warnings about the corpus, such as {datamodule.warnings[0]}")
+    for warning in datamodule.warnings[:_WARNINGS_SHOWN]:
+        log.warning("warning: %s", warning)
+    if len(datamodule.warnings) > _WARNINGS_SHOWN:
+        log.warning("and %d warnings more about the corpus", len(datamodule.warnings) - _WARNINGS_SHOWN)
 
 
 def evaluate(

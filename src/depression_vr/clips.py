@@ -29,6 +29,8 @@ def _clips(datamodule: ClipDataModule, partition: str, epoch: int | None) -> Ite
     if epoch is None:
         windows = datamodule.windows(partition)
         return (windows.window(place) for place in range(len(windows)))
+    if not isinstance(epoch, int) or epoch < 0:
+        raise UserError(f"epoch={epoch} is no epoch", where="config key epoch", fix="use 0, 1, 2, ...")
     if partition != "training":
         raise UserError(
             f"the {partition} partition has windows, not random clips",

@@ -3,12 +3,11 @@
 import functools
 import logging
 import os
-import re
 import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra
 from hydra.core.config_search_path import ConfigSearchPath
@@ -18,8 +17,11 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
+from pydantic import ValidationError
 
-from depression_vr.errors import UserError
+from depression_vr.errors import Problem, UserError
+
+log = logging.getLogger(__name__)
 
 USER_ERROR = 2
 TRUSTED_TARGETS = (
@@ -34,7 +36,6 @@ TRUSTED_TARGETS = (
 TARGETS_VARIABLE = "DEPRESSION_VR_TARGETS"
 """Environment variable that adds the user's own packages, such as ``mylab.networks.*``."""
 
-_CALL_MISMATCH = re.compile(r"unexpected keyword argument|missing \d+ required")
 _PACKAGE = Path(__file__).parent
 # an installed package carries conf/ and experiments/ inside, a checkout beside src/
 _CONFIGS = _PACKAGE if (_PACKAGE / "conf").is_dir() else _PACKAGE.parents[1]
@@ -65,11 +66,13 @@ def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Cal
         def guarded(config: DictConfig) -> Any:
             nonlocal entered
             entered = True
-            _quieten_lightning()
+            _log_to_the_run()
             try:
                 return task(config)
             except UserError as error:
                 _exit(error)
+            except ValidationError as error:
+                _exit(_refused_settings(error))
             except OmegaConfBaseException as error:
                 _exit(UserError(str(error).splitlines()[0], where=f"config key {error.full_key}"))
 
@@ -91,16 +94,21 @@ def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Cal
     return decorate
 
 
-def _quieten_lightning() -> None:
-    """Keep an advertisement, and a warning about Lightning's own code, out of every run's log."""
-    warnings.filterwarnings("ignore", message=".*treespec, LeafSpec")
+def _log_to_the_run() -> None:
+    """Send what libraries say to Hydra's handlers, which are the terminal and the run's log file."""
+    logging.captureWarnings(True)
+    warnings.filterwarnings("ignore", message=".*treespec, LeafSpec")  # Lightning's own code
+    for name in ("pytorch_lightning", "lightning_fabric"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
     logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(
-        lambda record: "litlogger" not in record.getMessage()
+        lambda record: "litlogger" not in record.getMessage()  # an advertisement
     )
 
 
-def _exit(error: UserError) -> None:
-    print(f"error: {error}", file=sys.stderr)
+def _exit(error: UserError) -> NoReturn:
+    log.error("error: %s", error)
     sys.exit(USER_ERROR)
 
 
@@ -116,15 +124,26 @@ def build(config: Any, **arguments: Any) -> Any:
     """
     trusted = [*TRUSTED_TARGETS, *filter(None, os.environ.get(TARGETS_VARIABLE, "").split(","))]
     try:
-        return hydra.utils.instantiate(config, _execution_whitelist_=trusted, **arguments)
-    except (
-        InstantiationException,
-        MisconfigurationException,
-        ModuleNotFoundError,
-        TypeError,
-        ValueError,
-    ) as error:
-        if isinstance(error, TypeError) and not _CALL_MISMATCH.search(str(error)):
-            raise
-        message, _, key = "\n".join([str(error), *getattr(error, "__notes__", ())]).partition("full_key: ")
-        raise UserError(message.strip(), where=f"config key {key}", fix="correct the value or key") from error
+        return hydra.utils.instantiate(config, _execution_whitelist_=trusted, _convert_="all", **arguments)
+    except ValidationError as error:
+        raise _refused_settings(error, _full_key(error)) from error
+    except (InstantiationException, MisconfigurationException, ImportError, TypeError, ValueError) as error:
+        # constructors take plain settings and do no work, so what they raise is about a setting
+        message = str(error).partition("full_key: ")[0].strip()
+        where = f"config key {_full_key(error)}".rstrip()
+        raise UserError(message, where=where, fix="correct the value or key") from error
+
+
+def _full_key(error: Exception) -> str:
+    return "\n".join([str(error), *getattr(error, "__notes__", ())]).rpartition("full_key: ")[2].strip()
+
+
+def _refused_settings(error: ValidationError, key: str = "") -> UserError:
+    problems = [
+        Problem(
+            "config key " + ".".join(filter(None, [key, *map(str, wrong["loc"])])),
+            f"{wrong['msg']}, not {wrong['input']!r}",
+        )
+        for wrong in error.errors()
+    ]
+    return UserError("settings were refused:", problems=problems, fix="correct the values")

@@ -6,8 +6,8 @@
 
 from pathlib import Path
 
-import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from depression_vr import assembly
@@ -26,8 +26,8 @@ def main(config: DictConfig) -> None:
     overrides = list(HydraConfig.get().overrides.task)
     checkpoint = _checkpoint(config, overrides)
     run = Run(Path(config.run_dir))
+    config = assembly.with_absolute_paths(config)
     with RunRecord(run, config, overrides) as record:
-        pl.seed_everything(config.seed, workers=True, verbose=False)
         datamodule = assembly.build_datamodule(config)
         assembly.note_corpus(record, datamodule)
         module = assembly.build_regression(config)
@@ -52,15 +52,25 @@ def _checkpoint(config: DictConfig, overrides: list[str]) -> Path:
 
 
 def _take_over(config: DictConfig, trained: DictConfig, overrides: list[str]) -> None:
-    """Use the network of a run, cut clips as it did, and its corpus unless the command line names another."""
-    other_corpus = any(override.startswith("data=") for override in overrides)
-    kept = CLIP_KEYS if other_corpus else trained.data.keys()
-    changed = OmegaConf.from_dotlist([override for override in overrides if override.startswith("data.")])
+    """Use the network of a run, and its corpus unless the command line names another.
+
+    Single keys of the command line count in both; clips of another corpus are cut as the run cut them.
+    """
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    if any(override.key_or_group in ("model", "optim") for override in parsed):
+        raise UserError(
+            "a run brings its own network", where="config keys run and model", fix="leave model= out"
+        )
     with open_dict(config):
+        recorded = trained.data
         for key in ("network", "model", "input", "optim"):
             config[key] = trained[key]
-        data = config.data if other_corpus else {}
-        config.data = OmegaConf.merge(data, {key: trained.data[key] for key in kept}, changed.get("data", {}))
+        if any(override.key_or_group == "data" for override in parsed):
+            recorded = OmegaConf.merge(config.data, {key: recorded[key] for key in CLIP_KEYS})
+        config.data = recorded
+        for override in parsed:
+            if override.key_or_group.startswith(("model.", "optim.", "data.")):
+                OmegaConf.update(config, override.key_or_group, override.value(), force_add=True)
         config.data.evaluate_on = config.partition
 
 

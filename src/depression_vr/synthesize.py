@@ -3,7 +3,9 @@
 ``python -m depression_vr.synthesize layout=avec2014 out=FOLDER``
 """
 
-from omegaconf import DictConfig
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
 
 from depression_vr.data.synthetic import write_avec2014
 from depression_vr.entry import entry_point
@@ -19,8 +21,9 @@ def main(config: DictConfig) -> None:
         raise UserError(
             f"unknown layout {config.layout!r}", where="config key layout", fix=f"use {', '.join(LAYOUTS)}"
         )
-    settings = {str(key): value for key, value in config.items() if key not in ("layout", "out")}
-    folder = LAYOUTS[config.layout](config.out, **settings)
+    given: Any = OmegaConf.to_container(config, resolve=True)
+    settings = {key: value for key, value in given.items() if key != "layout"}
+    folder = LAYOUTS[config.layout](**settings)
     print(f"written: {folder}")
 
 

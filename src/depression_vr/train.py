@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from depression_vr import assembly
 from depression_vr.entry import entry_point
+from depression_vr.learning.preflight import refuse_wrong_gradients
 from depression_vr.loggers import shareable_config
 from depression_vr.runs.console import print_metrics
 from depression_vr.runs.record import RunRecord
@@ -20,22 +21,23 @@ from depression_vr.runs.run import Run
 @entry_point("train")
 def main(config: DictConfig) -> float:
     """Run one experiment; returns the best development MAE, which a sweep minimises."""
+    config = assembly.with_absolute_paths(config)
     run = Run(Path(config.run_dir))
     with RunRecord(run, config, HydraConfig.get().overrides.task) as record:
-        pl.seed_everything(config.seed, workers=True, verbose=False)
         datamodule = assembly.build_datamodule(config)
+        pl.seed_everything(config.seed, workers=True, verbose=False)
         assembly.note_corpus(record, datamodule)
         module = assembly.build_regression(config)
         module.scale.fit(datamodule.training_labels())
         trainer = assembly.build_trainer(config)
-        assembly.refuse_wrong_gradients(trainer)
+        refuse_wrong_gradients(trainer)
         for logger in trainer.loggers:
             logger.log_hyperparams(shareable_config(config))
 
         trainer.fit(module, datamodule)
 
         best = assembly.best_development_mae(trainer)
-        record.note(best_development_mae=best)
+        record.note(best_development_mae=best, checkpoint=run.best_checkpoint.name)
         assembly.load_checkpoint(module, run.best_checkpoint)
         assembly.evaluate(run, record, trainer, module, datamodule)
         print_metrics(run, config.network)

@@ -64,9 +64,3 @@ def test_training_starts_reach_the_last_window_and_no_further() -> None:
     starts = {training_start(31, shape(3), generator) for _ in range(200)}
     assert starts == {0, 1, 2, 3}  # 11 kept frames
     assert clip_frames(31, 3, shape(3)).tolist() == [9, 12, 15, 18, 21, 24, 27, 30]
-
-
-@pytest.mark.parametrize("settings", [(0, 1, (4, 4)), (8, 0, (4, 4)), (8, 1, (0, 4))])
-def test_refuses_a_shape_that_holds_nothing(settings: tuple[int, int, tuple[int, int]]) -> None:
-    with pytest.raises(ValueError, match="at least 1"):
-        ClipShape(*settings)

@@ -9,6 +9,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from PIL import Image
+from pydantic import ValidationError
 
 from depression_vr.data.augmentation import ColourJitter, HorizontalFlip, Normalisation
 from depression_vr.data.datamodule import ClipDataModule
@@ -111,7 +112,7 @@ def test_a_bad_frame_stops_with_its_name(csv_corpus: Path, workers: int, damage:
     assert "data.on_bad_frame=skip" in caught.value.fix
 
 
-@pytest.mark.parametrize("damage", ["truncated", "missing", "text"])
+@pytest.mark.parametrize("damage", ["truncated", "missing", "text", "bomb"])
 def test_a_bad_frame_is_replaced_by_its_neighbour_and_counted(csv_corpus: Path, damage: str) -> None:
     clips = clips_of(csv_corpus, on_bad_frame="skip", clip_length=16, frame_step=1)
     whole = next(evaluated(clips)).clips[0]
@@ -128,6 +129,12 @@ def spoil(clips: ClipDataModule, damage: str) -> Path:
     path = clips.manifest.folders[int(clips.manifest.rows("test")[0])].frame_path(4)
     if damage == "missing":
         path.unlink()
+    elif damage == "bomb":  # a damaged header of BMP, as OpenFace writes: too many pixels to be true
+        with Image.open(path) as image:
+            image.save(path, format="BMP")
+        content = bytearray(path.read_bytes())
+        content[18:26] = (50_000).to_bytes(4, "little") * 2
+        path.write_bytes(content)
     else:
         path.write_bytes(path.read_bytes()[:-200] if damage == "truncated" else b"no picture")
     return path
@@ -162,11 +169,24 @@ def test_short_videos_are_warned_about(csv_corpus: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "key"), [({"protocol": "mine"}, "data.protocol"), ({"evaluate_on": "all"}, "partition")]
+    ("settings", "key"),
+    [
+        ({"protocol": "mine"}, "protocol"),
+        ({"evaluate_on": "all"}, "evaluate_on"),
+        ({"on_bad_frame": "ignore"}, "on_bad_frame"),
+        ({"clip_length": 0}, "clip_length"),
+        ({"batch_size": "many"}, "batch_size"),
+        ({"size": (16, 0)}, "size"),
+    ],
 )
 def test_unknown_settings_name_their_key(csv_corpus: Path, settings: dict[str, Any], key: str) -> None:
-    with pytest.raises(UserError, match=key):
-        clips_of(csv_corpus, **settings).test_dataloader()
+    with pytest.raises(ValidationError, match=key):
+        clips_of(csv_corpus, **settings)
+
+
+def test_an_epoch_without_a_whole_batch_is_refused(csv_corpus: Path) -> None:
+    with pytest.raises(UserError, match="4 training videos do not fill one"):
+        clips_of(csv_corpus, batch_size=5, drop_last=True).train_dataloader()
 
 
 def test_a_partition_without_videos_is_refused(csv_corpus: Path) -> None:

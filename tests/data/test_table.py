@@ -371,3 +371,14 @@ def test_an_image_root_that_is_not_there_is_one_error(write_table: WriteTable, t
     error = refused(CsvTable(table, image_root=tmp_path / "gone"))
     assert error.where == "data.image_root"
     assert str(tmp_path / "gone") in error.what
+
+
+def test_names_that_only_look_like_avecs_are_left_alone(tmp_path: Path) -> None:
+    for name in ("2023_1_anna", "2023_1_berta"):
+        (tmp_path / "visit" / name).mkdir(parents=True)
+        Image.new("RGB", (4, 4)).save(tmp_path / "visit" / name / "1.jpg")
+    table = tmp_path / "videos.csv"
+    table.write_text("path,label,partition\nvisit/2023_1_anna,3,test\nvisit/2023_1_berta,9,test\n")
+    videos = CsvTable(table).manifest().table
+    assert videos["recording"].tolist() == ["visit/2023_1_anna", "visit/2023_1_berta"]
+    assert videos["subject"].nunique() == 2

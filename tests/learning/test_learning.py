@@ -28,6 +28,13 @@ def test_a_standardised_scale_has_the_training_mean_at_zero() -> None:
     torch.testing.assert_close(scale.target(torch.tensor(20 + math.sqrt(200 / 3))), torch.tensor(1.0))
 
 
+@pytest.mark.parametrize("maximum", [63, 1])
+def test_a_whole_number_as_maximum_keeps_the_deviation_whole(maximum: int) -> None:
+    scale = ScoreScale(maximum, standardise=True)
+    scale.fit(torch.tensor([0.25, 0.75]))
+    assert scale.score(torch.tensor([1.0])).item() == 0.75
+
+
 def test_a_standardised_scale_survives_equal_labels() -> None:
     scale = ScoreScale(standardise=True)
     scale.fit(torch.tensor([7.0, 7.0]))

@@ -95,7 +95,16 @@ def test_attention_over_groups_sums_to_one(groups: int) -> None:
         torch.testing.assert_close(over_groups, torch.ones_like(over_groups))
 
 
-@pytest.mark.parametrize("settings", [{"attention": "global"}, {"base_planes": 3, "groups": 2}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"attention": "global"},
+        {"base_planes": 3, "groups": 2},
+        {"groups": 0},
+        {"layers": ()},
+        {"layers": (1, 0)},
+    ],
+)
 def test_refuses_settings_that_make_no_network(settings: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(settings))):
         StaDrn(**settings)  # type: ignore[arg-type]

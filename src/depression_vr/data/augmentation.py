@@ -6,7 +6,7 @@ themselves. Clips are ``(B, T, 3, H, W)``, float 0..1.
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ LUMA = (0.299, 0.587, 0.114)
 _RGB_TO_YIQ = (LUMA, (0.595716, -0.274453, -0.321263), (0.211456, -0.522591, 0.311135))
 
 
+@runtime_checkable
 class ClipTransform(Protocol):
     """One augmentation.
 

@@ -25,10 +25,6 @@ class ClipShape:
     step: int
     size: tuple[int, int]
 
-    def __post_init__(self) -> None:
-        if min(self.length, self.step, *self.size) < 1:
-            raise ValueError(f"a clip needs length, step and size of at least 1, not {self}")
-
     def kept(self, frames: Count) -> Count:
         """How many frames remain of videos of ``frames`` frames when every ``step``-th is kept."""
         return -(-frames // self.step)

@@ -3,22 +3,27 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pydantic import validate_call
+
 from depression_vr.data.avec import Avec2013, Avec2014
 from depression_vr.data.datamodule import ClipDataModule
 from depression_vr.data.synthetic import SyntheticCorpus
 from depression_vr.data.table import CsvTable
 
 
+@validate_call
 def avec2013(root: str, image_root: str | None, **clips: Any) -> ClipDataModule:
     """Clips of AVEC2013; ``clips`` goes to `ClipDataModule`."""
     return ClipDataModule(Avec2013(root, image_root), **clips)
 
 
+@validate_call
 def avec2014(root: str, image_root: str | None, tasks: Sequence[str], **clips: Any) -> ClipDataModule:
     """Clips of AVEC2014; ``clips`` goes to `ClipDataModule`."""
     return ClipDataModule(Avec2014(root, image_root, tasks), **clips)
 
 
+@validate_call
 def csv_table(
     table: str,
     image_root: str | None,
@@ -30,6 +35,7 @@ def csv_table(
     return ClipDataModule(CsvTable(table, image_root, maximum, partition_by_position), **clips)
 
 
+@validate_call
 def synthetic(
     root: str,
     recordings: Mapping[str, int],

@@ -1,11 +1,13 @@
 """From a corpus to batches on the device."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from pydantic import ConfigDict, NonNegativeFloat, NonNegativeInt, PositiveInt, validate_call
 from torch.utils.data import DataLoader
 
 from depression_vr.data.augmentation import Augmentation, ClipTransform, Normalisation
@@ -18,7 +20,7 @@ from depression_vr.data.datasets import (
     TrainingOrder,
     collate_clips,
 )
-from depression_vr.data.manifest import PARTITIONS, Corpus, Manifest
+from depression_vr.data.manifest import Corpus, Manifest
 from depression_vr.data.reader import ClipReader, OnBadFrame
 from depression_vr.errors import Problem, UserError
 
@@ -27,8 +29,6 @@ Loader = DataLoader[ClipBatch | UserError]
 
 class ClipDataModule(pl.LightningDataModule):
     """Clips of a corpus for Lightning.
-
-    Building it finds and validates the whole corpus; no pixel is read.
 
     Args:
         corpus: where videos and scores come from.
@@ -48,33 +48,30 @@ class ClipDataModule(pl.LightningDataModule):
         seed: of clip starts, order, augmentation and label noise.
 
     Raises:
-        UserError: everything that is wrong with the corpus, or a protocol or partition that is unknown.
+        pydantic.ValidationError: a setting of a wrong type or out of its range.
     """
 
+    @validate_call(config=ConfigDict(arbitrary_types_allowed=True))
     def __init__(
         self,
         corpus: Corpus,
         *,
-        clip_length: int,
-        frame_step: int,
-        size: int | Sequence[int],
-        batch_size: int,
-        evaluation_batch_size: int,
-        num_workers: int,
+        clip_length: PositiveInt,
+        frame_step: PositiveInt,
+        size: PositiveInt | tuple[PositiveInt, PositiveInt],
+        batch_size: PositiveInt,
+        evaluation_batch_size: PositiveInt,
+        num_workers: NonNegativeInt,
         normalisation: Normalisation,
         augmentation: Sequence[ClipTransform] = (),
-        label_noise: float = 0.0,
+        label_noise: NonNegativeFloat = 0.0,
         drop_last: bool = False,
         on_bad_frame: OnBadFrame = "error",
         protocol: Literal["dev_selected"] = "dev_selected",
-        evaluate_on: str = "test",
-        seed: int = 0,
+        evaluate_on: Literal["training", "development", "test"] = "test",
+        seed: NonNegativeInt = 0,
     ) -> None:
         super().__init__()
-        if protocol != "dev_selected":
-            raise UserError(
-                f"the protocol {protocol!r} is unknown", where="data.protocol", fix="use dev_selected"
-            )
         height, width = (size, size) if isinstance(size, int) else size
         self.shape = ClipShape(clip_length, frame_step, (height, width))
         self.reader = ClipReader(self.shape.size, on_bad_frame)
@@ -88,9 +85,22 @@ class ClipDataModule(pl.LightningDataModule):
         self.evaluate_on = evaluate_on
         self.seed = seed
         self.substituted_frames = 0
+        self.protocol = protocol
         self.corpus = corpus
-        self.manifest: Manifest = corpus.manifest()
-        self.warnings = (*self.manifest.warnings, *self._short_videos())
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """The whole corpus, found and validated at the first look; no pixel is read.
+
+        Raises:
+            UserError: everything that is wrong with the corpus.
+        """
+        return self.corpus.manifest()
+
+    @cached_property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What is suspicious about the corpus."""
+        return (*self.manifest.warnings, *self._short_videos())
 
     def _short_videos(self) -> list[Problem]:
         return [
@@ -103,12 +113,6 @@ class ClipDataModule(pl.LightningDataModule):
         ]
 
     def _require(self, partition: str) -> None:
-        if partition not in PARTITIONS:
-            raise UserError(
-                f"unknown partition {partition!r}",
-                where="config key partition",
-                fix=f"use {', '.join(PARTITIONS)}",
-            )
         if not len(self.manifest.rows(partition)):
             raise UserError(
                 f"the corpus {self.manifest.corpus} has no video in the {partition} partition",
@@ -143,7 +147,18 @@ class ClipDataModule(pl.LightningDataModule):
         return TrainingOrder(self.manifest.rows("training"), self.seed)
 
     def train_dataloader(self) -> Loader:
-        """One random clip per training video."""
+        """One random clip per training video.
+
+        Raises:
+            UserError: there is not one whole batch of them, and only whole ones are wanted.
+        """
+        videos = len(self.manifest.rows("training"))
+        if self.drop_last and videos < self.batch_size:
+            raise UserError(
+                f"an epoch has no batch: {videos} training videos do not fill one",
+                where="config keys data.batch_size and data.drop_last",
+                fix="use a smaller batch or data.drop_last=false",
+            )
         return self._loader(self.training_clips(), self.batch_size, self.training_order())
 
     def val_dataloader(self) -> Loader:

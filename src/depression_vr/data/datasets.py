@@ -97,6 +97,10 @@ class TrainingClips(Dataset[ClipBatch]):
         self.uniforms = uniforms
         self.label_noise = label_noise
 
+    def __len__(self) -> int:
+        """Videos of the whole corpus: any of them may be a key."""
+        return len(self.folders)
+
     def clip(self, key: EpochVideo) -> Window:
         """Which frames make the clip of a video in an epoch."""
         frames = len(self.folders[key.video])
@@ -168,7 +172,7 @@ class ErrorsAsValues(Dataset[ClipBatch | UserError]):
         self.clips = clips
 
     def __len__(self) -> int:
-        return len(self.clips.folders if isinstance(self.clips, TrainingClips) else self.clips)
+        return len(self.clips)
 
     def __getitem__(self, key: EpochVideo | int) -> ClipBatch | UserError:
         try:

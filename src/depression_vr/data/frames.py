@@ -10,6 +10,9 @@ from PIL import Image
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 
+# what PIL's decoders raise of damaged files beside OSError
+_DECODER_ERRORS = (SyntaxError, ValueError, struct.error, Image.DecompressionBombError)
+
 
 @dataclass(frozen=True)
 class FrameFolder:
@@ -35,7 +38,9 @@ class FrameFolder:
             names = [
                 os.fsencode(entry.name)
                 for entry in entries
-                if not entry.name.startswith(".") and entry.name.lower().endswith(IMAGE_SUFFIXES)
+                if entry.name.lower().endswith(IMAGE_SUFFIXES)
+                and not entry.name.startswith(".")
+                and not entry.is_dir()
             ]
         return cls(path, np.array(sorted(names), dtype=np.bytes_))
 
@@ -59,7 +64,7 @@ def read_frame(path: Path, size: tuple[int, int]) -> np.ndarray:
     try:
         with Image.open(path) as image:
             rgb = image.convert("RGB")
-    except (SyntaxError, ValueError, struct.error) as error:  # PIL's decoders of PNG and BMP raise these
+    except _DECODER_ERRORS as error:
         raise OSError(str(error)) from error
     if rgb.size != (width, height):
         rgb = rgb.resize((width, height), Image.Resampling.BICUBIC)

@@ -122,7 +122,7 @@ def build_manifest(
         raise UserError(
             f"the corpus {corpus} has {len(problems)} problem{'s' if len(problems) > 1 else ''}:",
             problems=problems,
-            fix="correct the rows or files named above; nothing was trained or written",
+            fix="correct the rows or files named above; nothing was trained",
         )
     table = rows[list(COLUMNS)].assign(label=labels.astype(float))
     return Manifest(corpus, table, maximum, tuple(folders), tuple(_leak_warnings(table)))

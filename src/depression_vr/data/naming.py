@@ -46,6 +46,20 @@ def recording_in(name: str) -> str | None:
     return found[0] if found else None
 
 
+def is_avec_name(parts: Sequence[str]) -> bool:
+    """Whether a path is named like a video of AVEC: by a task, by AVEC2013's ``cut``, or by the bare id.
+
+    Digits alone say little: ``2023_1_anna`` is somebody else's name.
+
+    >>> is_avec_name(("203_1_Freeform",)), is_avec_name(("203_1_cut_combined",)), is_avec_name(("203_1",))
+    (True, True, True)
+    >>> is_avec_name(("visit", "2023_1_anna"))
+    False
+    """
+    name = parts[-1] if parts else ""
+    return task_of(parts) is not None or name == recording_in(name) or "cut" in name.lower().split("_")
+
+
 def subject_of(recording: str) -> str:
     """The subject of an AVEC recording id.
 

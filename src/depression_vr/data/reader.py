@@ -34,8 +34,6 @@ class ClipReader:
     """
 
     def __init__(self, size: tuple[int, int], on_bad_frame: OnBadFrame = "error") -> None:
-        if on_bad_frame not in ("error", "skip"):
-            raise ValueError(f"on_bad_frame={on_bad_frame!r} is unknown; known are error, skip")
         self.size = size
         self.on_bad_frame = on_bad_frame
 

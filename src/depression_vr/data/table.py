@@ -11,7 +11,14 @@ from pathlib import Path
 import pandas as pd
 
 from depression_vr.data.manifest import COLUMNS, PARTITIONS, Corpus, Manifest, build_manifest
-from depression_vr.data.naming import VIDEO_SUFFIXES, partition_named, recording_in, subject_of, task_of
+from depression_vr.data.naming import (
+    VIDEO_SUFFIXES,
+    is_avec_name,
+    partition_named,
+    recording_in,
+    subject_of,
+    task_of,
+)
 from depression_vr.errors import Problem, UserError
 
 REQUIRED_COLUMNS = ("path", "label")
@@ -256,7 +263,7 @@ def describe_video(cells: Mapping[str, str], image_root: Path) -> dict[str, str 
     # Relative to the image root, so that the same table has the same video ids on every machine.
     inside = path.relative_to(image_root) if path.is_relative_to(image_root) else path
     video_id = cells.get("video_id") or (inside.as_posix() if given else None)
-    named = recording_in(inside.name)
+    named = recording_in(inside.name) if is_avec_name(inside.parts) else None
     return {
         "video_id": video_id,
         "label": cells.get("label", ""),

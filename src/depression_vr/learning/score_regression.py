@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from depression_vr.data.datasets import ClipBatch
+from depression_vr.errors import UserError
 from depression_vr.learning.loss import ScoreLoss
 from depression_vr.learning.metrics import VideoMetrics, mae
 from depression_vr.learning.scale import ScoreScale
@@ -55,7 +56,7 @@ class ScoreRegression(pl.LightningModule):
         clips = len(batch.score)
         self.log("training/loss", loss, on_step=True, on_epoch=True, batch_size=clips)
         error = mae(self.scale.score(y.detach()), batch.score)
-        self.log("training/mae", error, on_step=False, on_epoch=True, prog_bar=True, batch_size=clips)
+        self.log("training/mae", error, on_step=True, on_epoch=True, prog_bar=True, batch_size=clips)
         return loss
 
     def validation_step(self, batch: ClipBatch, batch_idx: int) -> None:
@@ -71,8 +72,7 @@ class ScoreRegression(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log the development partition's metrics over videos."""
-        for name, value in self.development.compute().items():
-            self.log(f"development/{name}", value.float(), prog_bar=name == "mae")
+        self._log_metrics("development", self.development)
         self.development.reset()
 
     def on_test_epoch_start(self) -> None:
@@ -81,9 +81,18 @@ class ScoreRegression(pl.LightningModule):
 
     def on_test_epoch_end(self) -> None:
         """Log the metrics of the evaluated partition; the windows' scores are kept for the tables."""
-        partition = self.trainer.datamodule.evaluate_on  # type: ignore[attr-defined]
-        for name, value in self.evaluation.compute().items():
-            self.log(f"{partition}/{name}", value.float())
+        self._log_metrics(self.trainer.datamodule.evaluate_on, self.evaluation)  # type: ignore[attr-defined]
+
+    def _log_metrics(self, partition: str, scores: VideoMetrics) -> None:
+        metrics = scores.compute()
+        if not metrics["mae"].isfinite():
+            raise UserError(
+                f"the network's scores are not finite after epoch {self.current_epoch}",
+                where=f"{partition} partition",
+                fix="lower optim.optimizer.lr, or check the weights of the checkpoint",
+            )
+        for name, value in metrics.items():
+            self.log(f"{partition}/{name}", value.float(), prog_bar=name == "mae")
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Optimizer and schedule."""

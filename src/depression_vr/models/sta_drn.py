@@ -94,8 +94,10 @@ class StaDrn(nn.Module):
         super().__init__()
         if attention not in ATTENTION:
             raise ValueError(f"attention={attention!r} is unknown; known are {', '.join(ATTENTION)}")
-        if base_planes % groups:
-            raise ValueError(f"base_planes={base_planes} is not divisible by groups={groups}")
+        if groups < 1 or base_planes < 1 or base_planes % groups:
+            raise ValueError(f"base_planes={base_planes} is not a positive multiple of groups={groups}")
+        if not layers or min(layers) < 1:
+            raise ValueError(f"layers={list(layers)} must be one number of 1 or more per stage")
         block = partial(Bottleneck, ATTENTION[attention], groups=groups, norm_momentum=norm_momentum)
         self.stem = Stem(norm_momentum)
         self.stages = nn.Sequential()

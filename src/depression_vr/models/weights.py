@@ -149,6 +149,6 @@ def load_state(module: nn.Module, state: Mapping[str, Tensor], source: Path) -> 
             where=str(source),
             problems=problems,
             fix="choose the network that the checkpoint was made with, such as "
-            "model.network.attention=sta, model.network.base_planes=..., model.network.layers=[...]",
+            "model.attention=sta, model.base_planes=..., model.layers=[...]",
         )
     module.load_state_dict(dict(state))

@@ -8,8 +8,8 @@ from typing import Any, Self
 
 from omegaconf import DictConfig, OmegaConf
 
+from depression_vr.files import write_json, write_text
 from depression_vr.runs import provenance
-from depression_vr.runs.files import write_json, write_text
 from depression_vr.runs.run import Run
 
 

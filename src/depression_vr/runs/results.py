@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import torch
 
+from depression_vr.files import write_csv, write_json
 from depression_vr.learning.metrics import METRICS
-from depression_vr.runs.files import write_csv, write_json
 from depression_vr.runs.run import Run
 
 # name and highest BDI-II score of each severity band
@@ -65,17 +65,19 @@ def summary(videos: pd.DataFrame, maximum: float) -> dict[str, Any]:
         maximum: highest score of the scale; severity bands are BDI-II's and left out of another scale.
 
     Returns:
-        ``videos`` (over all), ``tasks`` (each task), ``recordings`` (tasks of a recording averaged) and
-        ``severity_bands``.
+        ``videos`` (over all), ``tasks`` (each task) and ``recordings`` (tasks of a recording averaged),
+        each with the metrics of `agreement` and, as ``severity_bands``, `band_confusion`.
     """
-    metrics: dict[str, Any] = {
-        "videos": agreement(videos),
-        "tasks": {str(task): agreement(rows) for task, rows in videos.groupby("task")},
-        "recordings": agreement(recording_table(videos)),
+
+    def measured(table: pd.DataFrame) -> dict[str, Any]:
+        bands = {"severity_bands": band_confusion(table)} if maximum == BDI_MAXIMUM else {}
+        return {**agreement(table), **bands}
+
+    return {
+        "videos": measured(videos),
+        "tasks": {str(task): measured(rows) for task, rows in videos.groupby("task")},
+        "recordings": measured(recording_table(videos)),
     }
-    if maximum == BDI_MAXIMUM:
-        metrics["severity_bands"] = band_confusion(videos)
-    return metrics
 
 
 def reference_summary(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
+from yaml import YAMLError
 
 from depression_vr.errors import UserError
 
@@ -69,8 +70,17 @@ class Run:
         raise UserError("the run has no checkpoint", where=str(self.checkpoints), fix="train it first")
 
     def config(self) -> DictConfig:
-        """The resolved config."""
-        config = OmegaConf.load(self.config_file)
+        """The resolved config.
+
+        Raises:
+            UserError: the file is damaged.
+        """
+        try:
+            config = OmegaConf.load(self.config_file)
+        except YAMLError as error:
+            raise UserError(
+                f"the run's config is damaged: {error}", where=str(self.config_file), fix="use another run"
+            ) from error
         assert isinstance(config, DictConfig)
         return config
 

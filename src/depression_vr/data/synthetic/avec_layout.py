@@ -9,6 +9,7 @@ from typing import cast
 
 import av
 from av import VideoStream
+from pydantic import PositiveInt, validate_call
 
 from depression_vr.data.synthetic.parallel import run_jobs
 from depression_vr.data.synthetic.people import TASKS, Recording
@@ -16,20 +17,22 @@ from depression_vr.data.synthetic.portrait import Bytes
 from depression_vr.data.synthetic.render import HEAD_AND_SHOULDERS
 from depression_vr.data.synthetic.settings import DEFAULT_RECORDINGS, Settings
 from depression_vr.errors import Problem, UserError
+from depression_vr.files import write_text
 
 _SETTINGS = "synthetic.json"
 _PARTITION_FOLDERS = {"training": "Training", "development": "Development", "test": "Testing"}
 _SMALLEST_SIZE = 256
 
 
+@validate_call
 def write_avec2014(
-    out: Path | str,
+    out: Path,
     recordings: Mapping[str, int] = DEFAULT_RECORDINGS,
     seconds: float = 6.0,
     frame_rate: float = 30.0,
     size: int = 256,
     seed: int = 0,
-    workers: int | None = None,
+    workers: PositiveInt | None = None,
 ) -> Path:
     """Write ``Training/Freeform/203_1_Freeform_video.mp4`` and so on, and ``DepressionLabels/``.
 
@@ -50,7 +53,7 @@ def write_avec2014(
     Raises:
         UserError: a setting makes no sense, or the folder holds something else.
     """
-    folder = Path(out).expanduser().absolute()
+    folder = out.expanduser().absolute()
     if size < _SMALLEST_SIZE or size % 2:
         wanted = f"is {size}, but must be even and at least {_SMALLEST_SIZE} for videos"
         raise UserError("no videos can be made with these settings:", problems=[Problem("size", wanted)])
@@ -87,7 +90,7 @@ def _claim(folder: Path, settings: Settings) -> None:
                 fix="name a new or empty folder with out=",
             )
         else:
-            _write_whole(note, json.dumps(wanted, indent=2) + "\n")
+            write_text(note, json.dumps(wanted, indent=2) + "\n")
     except (OSError, ValueError) as error:
         raise UserError(
             f"the folder cannot be used: {error}", where=str(folder), fix="name another folder with out="
@@ -95,15 +98,8 @@ def _claim(folder: Path, settings: Settings) -> None:
 
 
 def _write_labels(folder: Path, people: list[Recording]) -> None:
-    folder.mkdir(exist_ok=True)
     for recording in people:
-        _write_whole(folder / f"{recording.name}_Depression.csv", f"{recording.score}\n")
-
-
-def _write_whole(path: Path, text: str) -> None:
-    unfinished = path.with_name(f".{path.name}.partial")
-    unfinished.write_text(text)
-    unfinished.replace(path)
+        write_text(folder / f"{recording.name}_Depression.csv", f"{recording.score}\n")
 
 
 def _write_recording(out: Path, settings: Settings, recording: Recording) -> int:

@@ -95,7 +95,15 @@ class SyntheticCorpus(Corpus):
         return references.assign(motion_probe=motion, oracle=oracle.loc[references["video_id"]].to_numpy())
 
     def _known(self) -> pd.DataFrame:
-        return pd.read_csv(self.folder / _TABLE, dtype={"subject": str, "recording": str, "video_id": str})
+        try:
+            names = dict.fromkeys(("subject", "recording", "video_id"), str)
+            return pd.read_csv(self.folder / _TABLE, dtype=names)
+        except FileNotFoundError as error:
+            raise UserError(
+                f"the synthetic corpus has lost its {_TABLE}",
+                where=str(self.folder),
+                fix="remove this folder; the corpus is then made again",
+            ) from error
 
     def _generate(self) -> None:
         # Complete folders appear under their name in one step, so a killed generation leaves none behind.

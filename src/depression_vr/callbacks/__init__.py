@@ -1,1 +1,0 @@
-"""Lightning callbacks: what happens around training."""
