@@ -171,6 +171,7 @@ def wrong(csv_corpus: Path) -> dict[str, tuple[str, tuple[str, ...], str]]:
         "text as checkpoint": ("evaluate", (f"ckpt={csv_corpus}", *table), "not a checkpoint"),
         "unknown partition": ("evaluate", (f"ckpt={csv_corpus}", *table, "partition=all"), "evaluate_on"),
         "unknown layout": ("synthesize", ("layout=avec2019", "out=videos"), "avec2014"),
+        "folder for videos not given": ("synthesize", (), "out"),
         "no folder for videos": ("synthesize", ("out=null",), "out"),
         "words for numbers": ("synthesize", ("out=videos", "seconds=abc", "workers=abc"), "workers"),
         "words for people": ("synthesize", ("out=videos", "recordings.training=x"), "recordings.training"),

@@ -21,7 +21,7 @@ def main(config: DictConfig) -> None:
         raise UserError(
             f"unknown layout {config.layout!r}", where="config key layout", fix=f"use {', '.join(LAYOUTS)}"
         )
-    given: Any = OmegaConf.to_container(config, resolve=True)
+    given: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     settings = {key: value for key, value in given.items() if key != "layout"}
     folder = LAYOUTS[config.layout](**settings)
     print(f"written: {folder}")
