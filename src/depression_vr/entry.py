@@ -103,7 +103,7 @@ def _log_to_the_run() -> None:
         logger.handlers.clear()
         logger.propagate = True
     logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(
-        lambda record: "litlogger" not in record.getMessage()  # an advertisement
+        lambda record: "try installing [lit" not in record.getMessage()  # advertisements
     )
 
 

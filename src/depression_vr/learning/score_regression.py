@@ -1,5 +1,6 @@
 """Score regression as one LightningModule for every network."""
 
+import logging
 from collections.abc import Callable, Iterator
 
 import pytorch_lightning as pl
@@ -14,6 +15,8 @@ from depression_vr.learning.loss import ScoreLoss
 from depression_vr.learning.metrics import VideoMetrics, mae
 from depression_vr.learning.scale import ScoreScale
 from depression_vr.learning.schedule import Schedule
+
+log = logging.getLogger(__name__)
 
 
 class ScoreRegression(pl.LightningModule):
@@ -71,8 +74,19 @@ class ScoreRegression(pl.LightningModule):
         metrics.update(batch.video, batch.window, self(batch.clips), batch.score)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the development partition's metrics over videos."""
-        self._log_metrics("development", self.development)
+        """Log the development partition's metrics over videos.
+
+        Raises:
+            UserError: training has diverged.
+        """
+        metrics = self.development.compute()
+        if not metrics["mae"].isfinite():
+            raise UserError(
+                f"the network's scores are not finite after epoch {self.current_epoch}",
+                where="development partition",
+                fix="lower optim.optimizer.lr",
+            )
+        self._log_metrics("development", metrics)
         self.development.reset()
 
     def on_test_epoch_start(self) -> None:
@@ -81,16 +95,12 @@ class ScoreRegression(pl.LightningModule):
 
     def on_test_epoch_end(self) -> None:
         """Log the metrics of the evaluated partition; the windows' scores are kept for the tables."""
-        self._log_metrics(self.trainer.datamodule.evaluate_on, self.evaluation)  # type: ignore[attr-defined]
-
-    def _log_metrics(self, partition: str, scores: VideoMetrics) -> None:
-        metrics = scores.compute()
+        metrics = self.evaluation.compute()
         if not metrics["mae"].isfinite():
-            raise UserError(
-                f"the network's scores are not finite after epoch {self.current_epoch}",
-                where=f"{partition} partition",
-                fix="lower optim.optimizer.lr, or check the weights of the checkpoint",
-            )
+            log.warning("warning: some scores are not finite; check the weights of the checkpoint")
+        self._log_metrics(self.trainer.datamodule.evaluate_on, metrics)  # type: ignore[attr-defined]
+
+    def _log_metrics(self, partition: str, metrics: dict[str, Tensor]) -> None:
         for name, value in metrics.items():
             self.log(f"{partition}/{name}", value.float(), prog_bar=name == "mae")
 
