@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import ModelCheckpoint
 
+from depression_vr.data.corpora import PATH_KEYS
 from depression_vr.data.datamodule import ClipDataModule
 from depression_vr.entry import build
 from depression_vr.errors import UserError
@@ -23,13 +24,12 @@ log = logging.getLogger(__name__)
 
 _WARNINGS_SHOWN = 3
 _WARNINGS_RECORDED = 20
-_PATH_KEYS = ("root", "image_root", "table")
 
 
 def with_absolute_paths(config: DictConfig) -> DictConfig:
     """The config with the folders and files of its corpus made absolute, for use from any other folder."""
     absolute = config.copy()
-    for key in _PATH_KEYS:
+    for key in PATH_KEYS:
         path = OmegaConf.select(absolute.data, key)
         if isinstance(path, str):
             absolute.data[key] = str(Path(path).expanduser().absolute())

@@ -12,12 +12,12 @@ import wandb
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import WandbLogger
 
+from depression_vr.data.corpora import PATH_KEYS
 from depression_vr.errors import UserError
 
 Mode = Literal["auto", "online", "offline", "disabled"]
 
 _CONNECTION_SECONDS = 1.5
-_PRIVATE_KEYS = ("root", "image_root", "table")
 
 
 def wandb_mode(mode: Mode) -> str:
@@ -105,7 +105,7 @@ def shareable_config(config: DictConfig) -> dict[str, Any]:
     """The resolved config for loggers: without the folders that corpora and runs lie in."""
     content: Any = OmegaConf.to_container(config, resolve=True)
     shared = {key: content[key] for key in ("name", "seed", "model", "optim", "input")}
-    shared["data"] = {key: value for key, value in content["data"].items() if key not in _PRIVATE_KEYS}
+    shared["data"] = {key: value for key, value in content["data"].items() if key not in PATH_KEYS}
     trainer = content["trainer"]
     shared["trainer"] = {key: value for key, value in trainer.items() if key != "default_root_dir"}
     return shared

@@ -31,8 +31,9 @@ def main(config: DictConfig) -> float:
         module.scale.fit(datamodule.training_labels())
         trainer = assembly.build_trainer(config)
         refuse_wrong_gradients(trainer)
+        settings = shareable_config(config)
         for logger in trainer.loggers:
-            logger.log_hyperparams(shareable_config(config))
+            logger.log_hyperparams(settings)
 
         trainer.fit(module, datamodule)
 

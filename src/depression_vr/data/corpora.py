@@ -10,6 +10,9 @@ from depression_vr.data.datamodule import ClipDataModule
 from depression_vr.data.synthetic import SyntheticCorpus
 from depression_vr.data.table import CsvTable
 
+PATH_KEYS = ("root", "image_root", "table")
+"""The keys that name folders and files of a corpus: made absolute in a run's config, shown to no logger."""
+
 
 @validate_call
 def avec2013(root: str, image_root: str | None, **clips: Any) -> ClipDataModule:

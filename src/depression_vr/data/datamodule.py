@@ -85,7 +85,6 @@ class ClipDataModule(pl.LightningDataModule):
         self.evaluate_on = evaluate_on
         self.seed = seed
         self.substituted_frames = 0
-        self.protocol = protocol
         self.corpus = corpus
 
     @cached_property

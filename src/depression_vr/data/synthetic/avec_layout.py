@@ -11,8 +11,9 @@ import av
 from av import VideoStream
 from pydantic import PositiveInt, validate_call
 
+from depression_vr.data.naming import AVEC2014_TASKS as TASKS
 from depression_vr.data.synthetic.parallel import run_jobs
-from depression_vr.data.synthetic.people import TASKS, Recording
+from depression_vr.data.synthetic.people import Recording
 from depression_vr.data.synthetic.portrait import Bytes
 from depression_vr.data.synthetic.render import HEAD_AND_SHOULDERS
 from depression_vr.data.synthetic.settings import DEFAULT_RECORDINGS, Settings

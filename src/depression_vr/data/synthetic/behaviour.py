@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from depression_vr.data.synthetic.people import BEHAVIOURS, TASKS, Identity, Recording
+from depression_vr.data.naming import AVEC2014_TASKS as TASKS
+from depression_vr.data.synthetic.people import BEHAVIOURS, Identity, Recording
 
 Track = npt.NDArray[np.float64]
 

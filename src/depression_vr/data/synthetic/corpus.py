@@ -14,8 +14,9 @@ import cv2
 import pandas as pd
 
 from depression_vr.data.manifest import Corpus, Manifest, build_manifest
+from depression_vr.data.naming import AVEC2014_TASKS as TASKS
 from depression_vr.data.synthetic.parallel import run_jobs
-from depression_vr.data.synthetic.people import BEHAVIOURS, TASKS, Recording
+from depression_vr.data.synthetic.people import BEHAVIOURS, Recording
 from depression_vr.data.synthetic.portrait import Bytes
 from depression_vr.data.synthetic.probes import probe_scores
 from depression_vr.data.synthetic.render import TIGHT

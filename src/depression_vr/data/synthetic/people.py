@@ -8,7 +8,6 @@ import numpy.typing as npt
 
 from depression_vr.data.synthetic.shapes import IDENTITY_SHAPES
 
-TASKS = ("Freeform", "Northwind")
 BEHAVIOURS = ("head", "smile", "mouth", "blink", "gaze")
 HIGHEST_SCORE = 45
 

@@ -9,8 +9,9 @@ from types import MappingProxyType
 import numpy as np
 
 from depression_vr.data.manifest import PARTITIONS
+from depression_vr.data.naming import AVEC2014_TASKS as TASKS
 from depression_vr.data.synthetic.behaviour import HORIZON, draw_tracks
-from depression_vr.data.synthetic.people import TASKS, Recording, draw_identity, draw_recordings
+from depression_vr.data.synthetic.people import Recording, draw_identity, draw_recordings
 from depression_vr.data.synthetic.portrait import Bytes
 from depression_vr.data.synthetic.render import Framing, render_frames
 from depression_vr.errors import Problem, UserError
