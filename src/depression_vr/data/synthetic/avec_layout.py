@@ -1,24 +1,20 @@
 """The same people as videos and label files, laid out as AVEC2014 is, so that anyone can run its path."""
 
 import json
-from collections.abc import Iterable, Mapping
-from fractions import Fraction
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import cast
 
-import av
-from av import VideoStream
 from pydantic import PositiveInt, validate_call
 
+from depression_vr.data.film import write_mp4
 from depression_vr.data.naming import AVEC2014_TASKS as TASKS
-from depression_vr.data.synthetic.parallel import run_jobs
 from depression_vr.data.synthetic.people import Recording
-from depression_vr.data.synthetic.portrait import Bytes
 from depression_vr.data.synthetic.render import HEAD_AND_SHOULDERS
 from depression_vr.data.synthetic.settings import DEFAULT_RECORDINGS, Settings
 from depression_vr.errors import Problem, UserError
 from depression_vr.files import write_text
+from depression_vr.parallel import Bar, Tick, do_all
 
 _SETTINGS = "synthetic.json"
 _PARTITION_FOLDERS = {"training": "Training", "development": "Development", "test": "Testing"}
@@ -62,12 +58,11 @@ def write_avec2014(
     _claim(folder, settings)
     people = settings.people()
     _write_labels(folder / "DepressionLabels", people)
-    run_jobs(
+    do_all(
         partial(_write_recording, folder, settings),
         people,
         workers=workers,
-        description="Synthetic AVEC2014 videos",
-        total=len(people) * len(TASKS),
+        ticks=Bar("Synthetic AVEC2014 videos", "videos", len(people) * len(TASKS)),
     )
     return folder
 
@@ -103,29 +98,12 @@ def _write_labels(folder: Path, people: list[Recording]) -> None:
         write_text(folder / f"{recording.name}_Depression.csv", f"{recording.score}\n")
 
 
-def _write_recording(out: Path, settings: Settings, recording: Recording) -> int:
+def _write_recording(out: Path, settings: Settings, recording: Recording, tick: Tick) -> None:
     for task in TASKS:
         video = out / _PARTITION_FOLDERS[recording.partition] / task / f"{recording.name}_{task}_video.mp4"
-        if video.exists():
-            continue
-        video.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = video.with_name(f".{video.name}.partial")
-        _encode(unfinished, settings.film(recording, task, HEAD_AND_SHOULDERS), settings)
-        unfinished.replace(video)
-    return len(TASKS)
-
-
-def _encode(path: Path, frames: Iterable[Bytes], settings: Settings) -> None:
-    """Write an MP4 file: H.264 where PyAV has an encoder for it, else MPEG-4 part 2."""
-    codec, options = "libx264", {"crf": "18", "preset": "veryfast"}
-    if codec not in av.codecs_available:
-        codec, options = "mpeg4", {"q:v": "2"}
-    rate = Fraction(settings.frame_rate).limit_denominator(1001)
-    with av.open(str(path), "w", format="mp4") as container:
-        stream = cast(VideoStream, container.add_stream(codec, rate=rate, options=options))
-        stream.width = stream.height = settings.size
-        stream.pix_fmt = "yuv420p"
-        stream.thread_count = 1
-        for frame in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(stream.encode())
+        if not video.exists():
+            video.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = video.with_name(f".{video.name}.partial")
+            write_mp4(unfinished, settings.film(recording, task, HEAD_AND_SHOULDERS), settings.frame_rate)
+            unfinished.replace(video)
+        tick()

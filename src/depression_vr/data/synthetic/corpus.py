@@ -15,13 +15,13 @@ import pandas as pd
 
 from depression_vr.data.manifest import Corpus, Manifest, build_manifest
 from depression_vr.data.naming import AVEC2014_TASKS as TASKS
-from depression_vr.data.synthetic.parallel import run_jobs
 from depression_vr.data.synthetic.people import BEHAVIOURS, Recording
 from depression_vr.data.synthetic.portrait import Bytes
 from depression_vr.data.synthetic.probes import probe_scores
 from depression_vr.data.synthetic.render import TIGHT
 from depression_vr.data.synthetic.settings import DEFAULT_RECORDINGS, Settings
 from depression_vr.errors import UserError
+from depression_vr.parallel import Bar, Tick, do_all
 
 _TABLE = "videos.csv"
 _JPEG_QUALITY = 95
@@ -126,12 +126,11 @@ class SyntheticCorpus(Corpus):
 
     def _fill(self, folder: Path) -> None:
         people = self.settings.people()
-        run_jobs(
+        do_all(
             partial(_write_recording, folder / "frames", self.settings),
             people,
             workers=self.workers,
-            description="Synthetic corpus",
-            total=len(people) * len(TASKS),
+            ticks=Bar("Synthetic corpus", "videos", len(people) * len(TASKS)),
         )
         _write_table(folder / _TABLE, people)
         (folder / "settings.json").write_text(json.dumps(self.settings.as_dict(), indent=2) + "\n")
@@ -153,13 +152,13 @@ def _remove_abandoned(root: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write_recording(frames_folder: Path, settings: Settings, recording: Recording) -> int:
+def _write_recording(frames_folder: Path, settings: Settings, recording: Recording, tick: Tick) -> None:
     for task in TASKS:
         folder = frames_folder / f"{recording.name}_{task}"
         folder.mkdir(parents=True)
         for number, frame in enumerate(settings.film(recording, task, TIGHT)):
             _write_jpeg(folder / f"{number:06d}.jpg", frame)
-    return len(TASKS)
+        tick()
 
 
 def _write_jpeg(path: Path, rgb: Bytes) -> None:

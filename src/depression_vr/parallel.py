@@ -1,0 +1,261 @@
+"""Spread jobs over processes, with a progress bar that shows rate and time left."""
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
+from dataclasses import dataclass
+from multiprocessing.connection import wait as wait_for
+from multiprocessing.sharedctypes import Synchronized
+from multiprocessing.synchronize import Event
+from typing import Generic, TypeVar
+
+import cv2
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from depression_vr.errors import UserError
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+Tick = Callable[[], None]
+"""Tells the progress bar that a piece of work is done. Raises `Stopped` when the work is to end."""
+
+_SECONDS_BETWEEN_LOOKS = 0.2
+
+
+class Stopped(BaseException):
+    """The work was interrupted. Like KeyboardInterrupt, it is no error that a job could handle."""
+
+
+class WorkerDiedError(Exception):
+    """The process that did a job was killed."""
+
+    def __init__(self) -> None:
+        super().__init__("its process was killed, perhaps because memory ran out")
+
+
+@dataclass(frozen=True)
+class Done(Generic[Job, Result]):
+    """A job that has ended: with a result, or with the error that it raised."""
+
+    job: Job
+    result: Result | None = None
+    error: Exception | None = None
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A progress bar.
+
+    Attributes:
+        description: stands before it.
+        unit: what it counts, such as ``frames``.
+        total: how many there are; None where that is not known.
+        per_tick: how many of them one tick is.
+    """
+
+    description: str
+    unit: str
+    total: float | None
+    per_tick: float = 1.0
+
+
+class _RateColumn(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        rate = task.finished_speed or task.speed
+        return Text(f"{rate:.1f} {task.fields['unit']}/s" if rate else "")
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run_jobs(
+    work: Callable[[Job, Tick], Result],
+    jobs: Sequence[Job],
+    *,
+    workers: int | None,
+    ticks: Bar,
+    ended: Bar | None = None,
+) -> Generator[Done[Job, Result]]:
+    """Do all jobs and yield each when it has ended, in any order.
+
+    An error of one job does not stop the others. Closing the generator, or Ctrl-C, stops the jobs at their
+    next tick and waits until they have cleaned up. When the process of a job is killed, the jobs that were
+    under way are tried once more, each in a process of its own.
+
+    Args:
+        work: does one job; a function at the top of a module, or a partial of one.
+        jobs: what to give it; picklable.
+        workers: processes; None for one per core, 1 for this process itself.
+        ticks: counts the ticks of all jobs.
+        ended: counts the jobs that have ended.
+
+    Raises:
+        UserError: ``workers`` is below 1.
+    """
+    if workers is not None and workers < 1:
+        raise UserError(
+            f"workers is {workers}, but must be at least 1",
+            where="config key workers",
+            fix="leave it out for one per core",
+        )
+    columns = (BarColumn(), MofNCompleteColumn(), _RateColumn(), TimeRemainingColumn())
+    with Progress(TextColumn("{task.description}"), *columns, console=Console(stderr=True)) as progress:
+        bars = [
+            progress.add_task(bar.description, total=bar.total, unit=bar.unit)
+            for bar in (ticks, ended)
+            if bar is not None
+        ]
+
+        def show(count: int) -> None:
+            progress.update(bars[0], completed=round(count * ticks.per_tick))
+
+        one = (workers or cores()) == 1
+        done_jobs = (
+            _in_this_process(work, jobs, show) if one else _in_processes(work, jobs, workers or cores(), show)
+        )
+        with closing(done_jobs):
+            for done in done_jobs:
+                if ended is not None:
+                    progress.advance(bars[1])
+                yield done
+
+
+def do_all(
+    work: Callable[[Job, Tick], None], jobs: Sequence[Job], *, workers: int | None, ticks: Bar
+) -> None:
+    """Do all jobs as `run_jobs` does; the first error stops them."""
+    with closing(run_jobs(work, jobs, workers=workers, ticks=ticks)) as ended:
+        for done in ended:
+            if done.error is not None:
+                raise done.error
+
+
+def _in_this_process(
+    work: Callable[[Job, Tick], Result], jobs: Sequence[Job], show: Callable[[int], None]
+) -> Generator[Done[Job, Result]]:
+    count = 0
+
+    def tick() -> None:
+        nonlocal count
+        count += 1
+        show(count)
+
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        for job in jobs:
+            try:
+                yield Done(job, work(job, tick))
+            except Exception as error:  # whatever it is, the other jobs go on
+                yield Done(job, error=error)
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _in_processes(
+    work: Callable[[Job, Tick], Result], jobs: Sequence[Job], workers: int, show: Callable[[int], None]
+) -> Generator[Done[Job, Result]]:
+    # Spawned, not forked: the caller may hold the threads and locks of torch and of loggers.
+    context = multiprocessing.get_context("spawn")
+    shared = _Shared(context.Value("q", 0), context.Event(), max(1, cores() // workers))
+    waiting, suspects = list(jobs), list[Job]()
+    while waiting or suspects:
+        # one that was under way when a process was killed runs alone, so that it can kill no other
+        batch, alone = (waiting, False) if waiting else ([suspects.pop()], True)
+        waiting = []
+        with ProcessPoolExecutor(1 if alone else workers, context, _begin_worker, (shared,)) as pool:
+            futures = {pool.submit(_job, work, job): job for job in batch}
+            try:
+                under_way: set[Future[Result]] = set()
+                for future in _as_completed(futures, under_way, lambda: show(shared.ticks.value)):
+                    error = future.exception()
+                    if isinstance(error, BrokenProcessPool):
+                        if alone:
+                            yield Done(futures[future], error=WorkerDiedError())
+                        elif future in under_way:
+                            suspects.append(futures[future])
+                        else:
+                            waiting.append(futures[future])
+                    elif isinstance(error, Exception):
+                        yield Done(futures[future], error=error)
+                    else:
+                        yield Done(futures[future], future.result())
+            except BaseException:
+                shared.stop.set()
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+
+
+def _as_completed(
+    futures: Collection[Future[Result]], under_way: set[Future[Result]], look: Callable[[], None]
+) -> Iterator[Future[Result]]:
+    """Futures as they end; ``under_way`` holds those that have begun, and ``look`` is called now and then."""
+    pending = set(futures)
+    while pending:
+        ended, pending = wait(pending, _SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
+        look()
+        yield from ended
+        under_way |= {future for future in pending if future.running()}
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What this process and its workers have in common."""
+
+    ticks: "Synchronized[int]"
+    stop: Event
+    threads: int
+
+
+_of_worker: list[
+    _Shared
+] = []  # set once in each worker, which can be handed such objects only when it begins
+
+
+def _begin_worker(shared: _Shared) -> None:
+    _of_worker[:] = [shared]
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us as a stop from the parent
+    cv2.setNumThreads(1)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(shared.threads)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait_for([parent.sentinel])
+        os._exit(1)
+
+
+def _job(work: Callable[[Job, Tick], Result], job: Job) -> Result:
+    return work(job, _tick)
+
+
+def _tick() -> None:
+    shared = _of_worker[0]
+    if shared.stop.is_set():
+        raise Stopped
+    with shared.ticks.get_lock():
+        shared.ticks.value += 1
