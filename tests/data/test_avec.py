@@ -1,7 +1,6 @@
 """AVEC2013 and AVEC2014 on disk: what is found, and what is refused and how it is told."""
 
 import os
-import re
 import shutil
 from pathlib import Path
 
@@ -55,6 +54,13 @@ def avec2013(tmp_path: Path) -> Path:
         write_label(root / "DepressionLabels" / f"{recording}_Depression.csv", str(score))
         write_frames(root / RECORDINGS[recording] / "Video" / f"{recording}_cut_combined")
     return root
+
+
+def write_faces(corpus: Avec2013 | Avec2014, faces: Path) -> Path:
+    """What ``python -m depression_vr.preprocess ... out=FACES`` writes of a corpus."""
+    for video in corpus.raw_videos():
+        write_frames(faces / video.folder)
+    return faces
 
 
 def refused(corpus: Avec2013 | Avec2014) -> UserError:
@@ -283,7 +289,7 @@ def test_labels_without_any_frames_are_one_error_about_the_image_root(avec2014: 
     assert {problem.where for problem in error.problems} == {str(tmp_path / "FACES")}
 
 
-def test_videos_of_which_no_frames_were_extracted_are_one_error(avec2014: Path) -> None:
+def test_videos_of_which_no_frames_were_extracted_are_one_error(avec2014: Path, tmp_path: Path) -> None:
     for recording in RECORDINGS:
         for task in ("Freeform", "Northwind"):
             folder = frames_2014(avec2014, recording, task)
@@ -293,14 +299,13 @@ def test_videos_of_which_no_frames_were_extracted_are_one_error(avec2014: Path) 
     error = refused(Avec2014(avec2014))
 
     assert "8 videos" in error.what
-    assert "extract each video into a folder of images" in error.fix
-    # The folder that the error proposes is one that is found.
-    (proposed,) = re.findall(r"such as (\S+),", error.fix)
-    write_frames(Path(proposed))
-    assert len([told for told in problems(Avec2014(avec2014)) if "not been extracted" in told]) == 7
+    command = f"python -m depression_vr.preprocess data=avec2014 data.root={avec2014} out=FACES"
+    assert error.fix.startswith(f"extract them with `{command}` and set data.image_root=FACES; ")
+    faces = write_faces(Avec2014(avec2014), tmp_path / "FACES")
+    assert len(Avec2014(avec2014, image_root=faces).manifest().table) == 8
 
 
-def test_one_video_of_which_no_frames_were_extracted_is_named(avec2014: Path) -> None:
+def test_one_video_of_which_no_frames_were_extracted_is_named(avec2014: Path, tmp_path: Path) -> None:
     folder = frames_2014(avec2014, "203_1", "Freeform")
     shutil.rmtree(folder)
     video = folder.with_suffix(".mp4")
@@ -308,8 +313,11 @@ def test_one_video_of_which_no_frames_were_extracted_is_named(avec2014: Path) ->
 
     (told,) = problems(Avec2014(avec2014))
 
-    assert told.startswith(f"{video}: its frames have not been extracted")
-    write_frames(Path(told.split(" extract them to ")[1]))
+    assert told == (
+        f"{video}: its frames have not been extracted; extract them with `python -m depression_vr.preprocess "
+        f"data=avec2014 data.root={avec2014} out=FACES` and set data.image_root=FACES"
+    )
+    write_faces(Avec2014(avec2014), avec2014 / "FACES")
     assert len(Avec2014(avec2014).manifest().table) == 8
 
 
@@ -325,7 +333,20 @@ def test_a_video_under_the_root_of_which_the_image_root_has_no_frames_is_named(
 
     (told,) = problems(Avec2014(avec2014, image_root=faces))
 
-    assert told.startswith(f"{video}: its frames have not been extracted; extract them to {faces}/training/")
+    assert told.startswith(f"{video}: its frames have not been extracted; extract them with `python -m ")
+    write_faces(Avec2014(avec2014), faces)
+    assert len(Avec2014(avec2014, image_root=faces).manifest().table) == 8
+
+
+def test_videos_under_the_image_root_alone_are_extracted_from_there(avec2014: Path, tmp_path: Path) -> None:
+    raw = tmp_path / "RAW"
+    for recording, partition in RECORDINGS.items():
+        for task in ("Freeform", "Northwind"):
+            video = raw / partition / task / f"{recording}_{task}_video.mp4"
+            video.parent.mkdir(parents=True, exist_ok=True)
+            video.write_bytes(b"video")
+    shutil.rmtree(avec2014 / "videos")
+    assert f"data.root={raw} out=FACES" in refused(Avec2014(avec2014, image_root=raw)).fix
 
 
 def test_an_empty_frames_folder_is_named(avec2014: Path) -> None:

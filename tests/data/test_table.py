@@ -302,7 +302,21 @@ def test_a_video_file_is_no_folder_of_frames(write_table: WriteTable, tmp_path: 
     (tmp_path / "x.mp4").write_bytes(b"video")
     table = write_table("path,label,partition", f"{given},3,test")
     (told,) = problems(CsvTable(table))
-    assert told.startswith(f"{table} line 2: {tmp_path}/x.mp4 is a video; extract its frames to {tmp_path}/x")
+    assert told == (
+        f"{table} line 2: {tmp_path}/x.mp4 is a video; extract its frames with `python -m "
+        f"depression_vr.preprocess data=csv data.table={table} out=FACES` "
+        "and train with data.table=FACES/manifest.csv alone"
+    )
+
+
+def test_the_command_that_extracts_frames_has_all_that_the_table_needs(
+    write_table: WriteTable, tmp_path: Path
+) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "x.mp4").write_bytes(b"video")
+    table = write_table("path,label", "x,3")
+    (told,) = problems(CsvTable(table, tmp_path / "disk", partition_by_position=[0, 0, 1]))
+    assert f"data.image_root={tmp_path / 'disk'} 'data.partition_by_position=[0,0,1]' out=FACES`" in told
 
 
 def test_tables_of_unknown_length_need_their_partitions_told(write_table: WriteTable) -> None:

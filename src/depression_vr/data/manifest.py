@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from depression_vr.data.frames import IMAGE_SUFFIXES, FrameFolder
+from depression_vr.data.videos import RawVideo
 from depression_vr.errors import Problem, UserError
 
 PARTITIONS = ("training", "development", "test")
@@ -66,6 +67,19 @@ class Corpus(ABC):
         Raises:
             UserError: with every problem found, when there is any.
         """
+
+    def raw_videos(self) -> tuple[RawVideo, ...]:
+        """Find the videos that preprocessing reads. Labels may be missing, and so may whole partitions.
+
+        Raises:
+            UserError: the corpus has no videos, or every one that is wrong.
+        """
+        raise UserError(
+            f"the corpus {self.name} has no raw videos: it is made of frames, which need no preprocessing",
+            where="config key data",
+            fix="`python -m depression_vr.synthesize layout=avec2014 out=FOLDER` writes videos of the same "
+            "people; preprocess them with data=avec2014 data.root=FOLDER",
+        )
 
     def references(self, manifest: Manifest, partition: str) -> pd.DataFrame:
         """Scores of reference estimators that this corpus knows, to stand beside a network's.
@@ -139,17 +153,17 @@ def _label_problems(source: str, given: object, label: float, maximum: float) ->
 
 
 def _partition_problems(rows: pd.DataFrame) -> list[Problem]:
-    known = ", ".join(PARTITIONS)
     return [
-        Problem(
-            source,
-            f"unknown partition {partition!r}; known are {known}"
-            if partition
-            else f"the partition is missing; known are {known}",
-        )
+        unknown_partition(source, partition)
         for source, partition in zip(rows["source"], rows["partition"], strict=True)
         if not pd.isna(partition) and partition not in PARTITIONS
     ]
+
+
+def unknown_partition(source: str, partition: str) -> Problem:
+    """The problem of a partition that is not one of `PARTITIONS`."""
+    what = f"unknown partition {partition!r}" if partition else "the partition is missing"
+    return Problem(source, f"{what}; known are {', '.join(PARTITIONS)}")
 
 
 def _duplicate_problems(rows: pd.DataFrame, column: str) -> list[Problem]:

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mpeg", ".webm", ".wmv")
 AVEC2014_TASKS = ("Freeform", "Northwind")
@@ -20,6 +22,36 @@ _PARTITIONS = {
 # AVEC's SUBJECT_SESSION: three digits (four in large synthetic copies), one digit. Nothing but
 # punctuation may touch it, so that 203_1 is found neither in 1203_1 nor in 203_12.
 _RECORDING = re.compile(r"(?<![0-9A-Za-z])[0-9]{3,4}_[0-9](?![0-9A-Za-z])")
+
+
+@dataclass(frozen=True)
+class VideoName:
+    """What the path of a video says, ``""`` for what it does not say."""
+
+    recording: str
+    subject: str
+    task: str
+
+
+def read_name(path: PurePath) -> VideoName:
+    """Read the path of a video without its suffix. Recording and subject are read off names like AVEC's only.
+
+    >>> read_name(PurePath("Freeform/203_1_Freeform_video"))
+    VideoName(recording='203_1', subject='203', task='Freeform')
+    >>> read_name(PurePath("visit/2023_1_anna"))
+    VideoName(recording='', subject='', task='')
+    """
+    recording = (is_avec_name(path.parts) and recording_in(path.name)) or ""
+    return VideoName(recording, subject_of(recording), task_of(path.parts) or "")
+
+
+def without_video_suffix(path: Path) -> Path:
+    """The path without its suffix, if that is one of a video.
+
+    >>> without_video_suffix(Path("a.b.MP4")).name, without_video_suffix(Path("a.b")).name
+    ('a.b', 'a.b')
+    """
+    return path.with_suffix("") if path.suffix.lower() in VIDEO_SUFFIXES else path
 
 
 def partition_named(name: str) -> str | None:

@@ -10,19 +10,21 @@ from pathlib import Path
 
 import pandas as pd
 
-from depression_vr.data.manifest import COLUMNS, PARTITIONS, Corpus, Manifest, build_manifest
-from depression_vr.data.naming import (
-    VIDEO_SUFFIXES,
-    is_avec_name,
-    partition_named,
-    recording_in,
-    subject_of,
-    task_of,
+from depression_vr.data.manifest import (
+    COLUMNS,
+    PARTITIONS,
+    Corpus,
+    Manifest,
+    build_manifest,
+    unknown_partition,
 )
+from depression_vr.data.naming import VIDEO_SUFFIXES, partition_named, read_name, without_video_suffix
+from depression_vr.data.videos import RawVideo, folder_problems, preprocess_command, repeated, stop_at
 from depression_vr.errors import Problem, UserError
 
 REQUIRED_COLUMNS = ("path", "label")
 OPTIONAL_COLUMNS = ("partition", "subject", "task", "recording", "video_id")
+REQUIRED_OF_VIDEOS = ("path",)
 
 # What the STA-DRN release takes for granted of AVEC2014's and AVEC2013's tables.
 _RELEASE_COUNTS = {300: (100, 100, 100), 150: (50, 50, 50)}
@@ -41,7 +43,8 @@ class CsvTable(Corpus):
 
     Columns ``path`` and ``label`` are required; ``partition``, ``subject``, ``task``, ``recording`` and
     ``video_id`` may be there, others are ignored. A row's frames lie in the folder ``path``, with or
-    without the ``.mp4`` that the path may end in, or in the folder of that name with ``_aligned``.
+    without the ``.mp4`` that the path may end in, or in the folder of that name with ``_aligned``. For
+    preprocessing, ``path`` names the video file, with or without its suffix, and ``label`` may be missing.
 
     Where a column or cell is missing: ``video_id`` is the path without ``.mp4``; ``recording`` and
     ``subject`` are read off names like AVEC's (``203_1_Freeform_video`` is of recording 203_1 and subject
@@ -86,17 +89,13 @@ class CsvTable(Corpus):
                 fix="give a positive number: 63 for BDI-II, 24 for PHQ-8, 27 for PHQ-9",
             )
         header, rows, problems = read_table(self.table)
-        if not _is_folder(self.image_root):
-            raise UserError(
-                f"the image root {self.image_root} is not a folder",
-                where="data.image_root",
-                fix=f"name the folder that the paths in {self.table} are relative to",
-            )
+        self._require_image_root()
         partitions, of_partitions = self._partitions(header, rows)
+        extraction = self._extraction()
         videos = []
         for row, partition in zip(rows, partitions, strict=True):
             source = f"{self.table} line {row.line}"
-            folder = find_frames(row.cells.get("path", ""), self.image_root)
+            folder = find_frames(row.cells.get("path", ""), self.image_root, extraction)
             if isinstance(folder, str):
                 problems.append(Problem(source, folder))
             videos.append(
@@ -109,6 +108,64 @@ class CsvTable(Corpus):
             )
         table = pd.DataFrame(videos, columns=[*COLUMNS, "source"])
         return build_manifest(self.name, table, maximum=self.maximum, found=[*of_partitions, *problems])
+
+    def raw_videos(self) -> tuple[RawVideo, ...]:
+        """Read the table and find the video files. Labels are passed on as they are written, if they are.
+
+        Without a column ``partition``, the partitions go by position where the counts are given or known,
+        and are ``""`` otherwise.
+
+        Returns:
+            The videos in the order of the rows.
+
+        Raises:
+            UserError: the file cannot be read, the column ``path`` or the image root is missing; or every
+                row that is wrong, with its line.
+        """
+        header, rows, problems = read_table(self.table, REQUIRED_OF_VIDEOS)
+        self._require_image_root()
+        counted = self.partition_by_position is not None or len(rows) in _RELEASE_COUNTS
+        partitions: Sequence[str | None] = [""] * len(rows)
+        if counted or "partition" in header:
+            partitions, of_partitions = self._partitions(header, rows)
+            problems = [*of_partitions, *problems]
+        videos = []
+        paths = []
+        for row, partition in zip(rows, partitions, strict=True):
+            source = f"{self.table} line {row.line}"
+            if partition and partition not in PARTITIONS:
+                problems.append(unknown_partition(source, partition))
+            file = find_video(row.cells.get("path", ""), self.image_root)
+            if isinstance(file, Path):
+                paths.append((source, str(file)))
+            else:
+                problems.append(Problem(source, file))
+            if isinstance(file, Path) or row.cells.get("video_id"):  # a given video_id is checked anyway
+                path = file if isinstance(file, Path) else self.image_root
+                known = describe_video(row.cells, self.image_root)
+                told = {column: text or "" for column, text in known.items()}
+                videos.append((source, RawVideo(path=path, partition=partition or "", **told)))
+        problems += [*folder_problems(videos), *repeated("path", paths)]
+        stop_at(f"the corpus {self.name}", problems)
+        return tuple(video for _, video in videos)
+
+    def _require_image_root(self) -> None:
+        if not _is_folder(self.image_root):
+            raise UserError(
+                f"the image root {self.image_root} is not a folder",
+                where="data.image_root",
+                fix=f"name the folder that the paths in {self.table} are relative to",
+            )
+
+    def _extraction(self) -> str:
+        """How to get the frames of the table's videos: the command, and the table that it writes."""
+        keys = [f"data.table={self.table}"]
+        if self.image_root != self.table.parent:
+            keys.append(f"data.image_root={self.image_root}")
+        if self.partition_by_position is not None:
+            keys.append(f"data.partition_by_position={self.partition_by_position}".replace(" ", ""))
+        command = preprocess_command(f"data={self.name}", *keys, "out=FACES")
+        return f"extract its frames with `{command}` and train with data.table=FACES/manifest.csv alone"
 
     def _partitions(
         self, header: Sequence[str], rows: Sequence[Row]
@@ -127,7 +184,9 @@ class CsvTable(Corpus):
         return [name for name, count in zip(PARTITIONS, counts, strict=True) for _ in range(count)], []
 
 
-def read_table(path: Path) -> tuple[list[str], list[Row], list[Problem]]:
+def read_table(
+    path: Path, required: Sequence[str] = REQUIRED_COLUMNS
+) -> tuple[list[str], list[Row], list[Problem]]:
     """Read a CSV file with every cell as text, stripped.
 
     The lines are the file's own, as an editor counts them, whatever quoted line breaks or empty lines it
@@ -154,7 +213,7 @@ def read_table(path: Path) -> tuple[list[str], list[Row], list[Problem]]:
     if not records:
         raise UserError("the table is empty", where=str(path), fix="give it the header path,label")
     header = [name.lower() for name in records[0][1]]
-    _require_columns(header, path)
+    _require_columns(header, required, path)
     if len(records) == 1:
         raise UserError(
             "the table has a header but no rows", where=str(path), fix="give it one row per video"
@@ -180,9 +239,10 @@ def _numbered_records(lines: Iterable[str]) -> list[tuple[int, list[str]]]:
     return records
 
 
-def _require_columns(header: Sequence[str], path: Path) -> None:
-    missing = [column for column in REQUIRED_COLUMNS if column not in header]
-    twice = [column for column in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS) if header.count(column) > 1]
+def _require_columns(header: Sequence[str], required: Sequence[str], path: Path) -> None:
+    missing = [column for column in required if column not in header]
+    known = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
+    twice = [column for column in known if header.count(column) > 1]
     if missing or twice:
         what = (
             f"lacks the column {', '.join(missing)}"
@@ -192,8 +252,8 @@ def _require_columns(header: Sequence[str], path: Path) -> None:
         raise UserError(
             f"the table {what}; its header is {','.join(header)!r}",
             where=f"{path} line 1",
-            fix="the columns are separated by commas; path and label must be there, "
-            f"{', '.join(OPTIONAL_COLUMNS)} may be",
+            fix=f"the columns are separated by commas; {' and '.join(required)} must be there, "
+            f"{', '.join(column for column in known if column not in required)} may be",
         )
 
 
@@ -220,34 +280,70 @@ def _is_positive(number: object) -> bool:
     return isinstance(number, int | float) and math.isfinite(number) and number > 0
 
 
-def find_frames(given: str, image_root: Path) -> Path | str:
+def find_frames(given: str, image_root: Path, extraction: str) -> Path | str:
     """The folder of frames that a path of the table means, or what is wrong with the path.
 
     A folder of just the given name comes first. Of the other names, no more than one may exist. That a
     path stays within the image root is judged by its text: symbolic links may lead elsewhere.
+
+    Args:
+        given: the path as the table has it.
+        image_root: what it is relative to.
+        extraction: says how to get the frames of a video file.
     """
-    if not given:
-        return "the path is missing"
-    exact = _absolute(given, image_root)
-    if not exact.is_relative_to(image_root):
-        return f"the path {given} leads out of the image root {image_root}"
-    if _is_folder(exact):
+    exact = _within(image_root, given)
+    if isinstance(exact, str) or _is_folder(exact):
         return exact
-    bare = _without_video_suffix(exact)
+    bare = without_video_suffix(exact)
     candidates = list(dict.fromkeys((bare, Path(f"{bare}_aligned"), Path(f"{exact}_aligned"))))
     folders = [candidate for candidate in candidates if _is_folder(candidate)]
     if len(folders) == 1:
         return folders[0]
     if folders:
         return f"the path {given} may mean {' or '.join(map(str, folders))}; name one of them"
-    return _why_no_folder(exact, candidates)
-
-
-def _why_no_folder(exact: Path, candidates: Sequence[Path]) -> str:
-    videos = (exact, *(Path(f"{exact}{suffix}") for suffix in VIDEO_SUFFIXES))
-    if video := next((path for path in videos if _is_file(path)), None):
-        return f"{video} is a video; extract its frames to {candidates[0]}"
+    if videos := [exact] if _is_file(exact) else _with_video_suffix(exact):
+        return f"{videos[0]} is a video; {extraction}"
     return f"no folder of frames {' or '.join(map(str, dict.fromkeys((exact, *candidates))))}"
+
+
+def find_video(given: str, image_root: Path) -> Path | str:
+    """The video file that a path of the table means, or what is wrong with the path.
+
+    A file of just the given name comes first. A path without the suffix of a video may mean a file with
+    any of them, if there is only one.
+    """
+    exact = _within(image_root, given)
+    if isinstance(exact, str) or _is_file(exact):
+        return exact
+    files = [] if exact.suffix.lower() in VIDEO_SUFFIXES else _with_video_suffix(exact)
+    if len(files) == 1:
+        return files[0]
+    if files:
+        return f"the path {given} may mean {' or '.join(map(str, files))}; name one of them"
+    if _is_folder(exact):
+        return f"{exact} is a folder, not a video file"
+    return f"no video file {exact}"
+
+
+def _within(image_root: Path, given: str) -> Path | str:
+    if not given:
+        return "the path is missing"
+    path = _absolute(given, image_root)
+    if not path.is_relative_to(image_root):
+        return f"the path {given} leads out of the image root {image_root}"
+    return path
+
+
+def _with_video_suffix(path: Path) -> list[Path]:
+    """The video files of this name without their suffix. One file that two spellings reach counts once."""
+    suffixes = (spelt for suffix in VIDEO_SUFFIXES for spelt in (suffix, suffix.upper()))
+    files: dict[tuple[int, int], Path] = {}
+    for suffix in suffixes:
+        candidate = Path(f"{path}{suffix}")
+        status = _status(candidate)
+        if status and stat.S_ISREG(status.st_mode):
+            files.setdefault((status.st_dev, status.st_ino), candidate)
+    return list(files.values())
 
 
 def describe_video(cells: Mapping[str, str], image_root: Path) -> dict[str, str | None]:
@@ -259,17 +355,17 @@ def describe_video(cells: Mapping[str, str], image_root: Path) -> dict[str, str 
     ('Freeform/203_1_Freeform_video', '203_1', '203', 'Freeform')
     """
     given = cells.get("path", "")
-    path = _without_video_suffix(_absolute(given, image_root))
+    path = without_video_suffix(_absolute(given, image_root))
     # Relative to the image root, so that the same table has the same video ids on every machine.
     inside = path.relative_to(image_root) if path.is_relative_to(image_root) else path
     video_id = cells.get("video_id") or (inside.as_posix() if given else None)
-    named = recording_in(inside.name) if is_avec_name(inside.parts) else None
+    named = read_name(inside)
     return {
         "video_id": video_id,
         "label": cells.get("label", ""),
-        "subject": cells.get("subject") or (subject_of(named) if named else video_id),
-        "task": cells.get("task") or task_of(inside.parts) or "",
-        "recording": cells.get("recording") or named or video_id,
+        "subject": cells.get("subject") or named.subject or video_id,
+        "task": cells.get("task") or named.task,
+        "recording": cells.get("recording") or named.recording or video_id,
     }
 
 
@@ -277,22 +373,18 @@ def _absolute(given: str, image_root: Path) -> Path:
     return Path(os.path.normpath(image_root / given.replace("\\", "/")))
 
 
-def _without_video_suffix(path: Path) -> Path:
-    return path.with_suffix("") if path.suffix.lower() in VIDEO_SUFFIXES else path
-
-
 def _is_folder(path: Path) -> bool:
-    mode = _mode(path)
-    return mode is not None and stat.S_ISDIR(mode)
+    status = _status(path)
+    return status is not None and stat.S_ISDIR(status.st_mode)
 
 
 def _is_file(path: Path) -> bool:
-    mode = _mode(path)
-    return mode is not None and stat.S_ISREG(mode)
+    status = _status(path)
+    return status is not None and stat.S_ISREG(status.st_mode)
 
 
-def _mode(path: Path) -> int | None:
+def _status(path: Path) -> os.stat_result | None:
     try:
-        return path.stat().st_mode
+        return path.stat()
     except (OSError, ValueError):  # not there, a name too long, a parent that may not be searched
         return None

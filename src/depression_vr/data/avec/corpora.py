@@ -1,4 +1,4 @@
-"""The corpora AVEC2013 and AVEC2014: labels and folders of frames become the manifest."""
+"""The corpora AVEC2013 and AVEC2014: labels with folders of frames, or with videos to extract them from."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
@@ -6,11 +6,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from depression_vr.data.avec.labels import MAXIMUM, PATTERNS, read_labels
-from depression_vr.data.avec.matching import Found, Place, Video, frames_folder, match
+from depression_vr.data.avec.labels import MAXIMUM, PATTERNS, Label, read_labels
+from depression_vr.data.avec.matching import Found, Place, Video, match, match_raw
 from depression_vr.data.avec.tree import Tree, walk
 from depression_vr.data.manifest import COLUMNS, Corpus, Manifest, build_manifest
-from depression_vr.data.naming import AVEC2014_TASKS, partition_of, recording_in, subject_of, task_of
+from depression_vr.data.naming import (
+    AVEC2014_TASKS,
+    VIDEO_SUFFIXES,
+    partition_of,
+    recording_in,
+    subject_of,
+    task_of,
+)
+from depression_vr.data.videos import RawVideo, preprocess_command, stop_at
 from depression_vr.errors import Problem, UserError
 
 
@@ -51,10 +59,31 @@ class Avec(Corpus):
         found = self._found(tree, image_tree)
         self._refuse_what_is_not_there(tree, image_tree, found)
         labels, of_labels = read_labels(tree.labels, self.root)
-        videos, of_videos = match(labels, found, self.tasks, self.image_root)
+        videos, of_videos = match(labels, found, self.tasks, self.image_root, self._extraction)
         unreadable = dict.fromkeys((*tree.problems, *image_tree.problems))
         rows = pd.DataFrame([self._row(video) for video in videos], columns=[*COLUMNS, "source"])
         return build_manifest(self.name, rows, maximum=MAXIMUM, found=[*unreadable, *of_labels, *of_videos])
+
+    def raw_videos(self) -> tuple[RawVideo, ...]:
+        """Find the video files below ``root``, and their labels where there are any.
+
+        Part of a corpus will do: videos need no label, recordings need not have all tasks, and partitions
+        may be missing. Folders of frames do not matter, and ``image_root`` is not searched.
+
+        Returns:
+            The videos, ordered by partition, recording and task.
+
+        Raises:
+            UserError: there is no video; or every label file, folder and video that is wrong.
+        """
+        tree = walk(self.root, among_frames=True)
+        found = tuple(self._places(tree.videos, tree))
+        if not found:
+            raise self._no_videos(tree)
+        labels, of_labels = read_labels(tree.labels, self.root)
+        places, of_videos = match_raw(labels, found, self.tasks)
+        stop_at(f"the corpus {self.name}", [*tree.problems, *of_labels, *of_videos])
+        return tuple(self._raw_video(place, labels.get(place.recording)) for place in places)
 
     def _found(self, tree: Tree, image_tree: Tree) -> Found:
         videos = dict.fromkeys(
@@ -86,6 +115,17 @@ class Avec(Corpus):
             "source": str(video.label.path),
         }
 
+    def _raw_video(self, place: Place, label: Label | None) -> RawVideo:
+        return RawVideo(
+            video_id=self._video_id(place.recording, place.task),
+            path=place.path,
+            label="" if label is None else str(label.score),
+            partition=place.partition,
+            subject=subject_of(place.recording),
+            task=place.task,
+            recording=place.recording,
+        )
+
     def _refuse_what_is_not_there(self, tree: Tree, image_tree: Tree, found: Found) -> None:
         """One error for labels or frames that are missing altogether, instead of one per recording."""
         problems = [*dict.fromkeys((*tree.problems, *image_tree.problems))]
@@ -103,9 +143,30 @@ class Avec(Corpus):
             f"{self.title} has {len(videos)} videos here, but none of their frames have been extracted",
             where=str(videos[0].path.parent),
             problems=problems,
-            fix="extract each video into a folder of images of its own, such as "
-            f"{frames_folder(videos[0], self.image_root)}, and name the folder above them all as "
-            "data.image_root when it is not data.root; the README says how",
+            fix=f"{self._extraction(videos[0])}; frames of another program are found as folders "
+            f"{self.frames_pattern}",
+        )
+
+    def _extraction(self, video: Place) -> str:
+        """How to get the frames of a video: the command that writes them, and the key that finds them."""
+        root = self.root if video.path.is_relative_to(self.root) else self.image_root
+        command = preprocess_command(f"data={self.name}", f"data.root={root}", "out=FACES")
+        return f"extract them with `{command}` and set data.image_root=FACES"
+
+    def _no_videos(self, tree: Tree) -> UserError:
+        pattern = self.frames_pattern.removesuffix("/")
+        what = f"no video file {pattern} ({', '.join(VIDEO_SUFFIXES)})"
+        problems = [*tree.problems, Problem(str(self.root), what)]
+        frames = list(self._places(tree.frames, tree))
+        if frames:
+            what = f"has folders of frames, such as {frames[0].path}, but no raw videos"
+            problems.append(Problem(str(self.root), what))
+        return UserError(
+            f"{self.title}: its raw videos are not where the configuration says",
+            where="data.root, the only folder that is searched for raw videos",
+            problems=problems,
+            fix=f"set data.root to your copy of {self.title}. {self._licence()} `python -m "
+            "depression_vr.synthesize layout=avec2014 out=FOLDER` writes synthetic videos for data=avec2014",
         )
 
     def _not_there(self, problems: Sequence[Problem], *, labels: bool, frames: bool) -> UserError:
@@ -115,8 +176,12 @@ class Avec(Corpus):
             where="data.image_root (by default data.root)" if labels else "data.root",
             problems=problems,
             fix=f"set data.root to your copy of {self.title}, and data.image_root to its frames where they "
-            "lie elsewhere. The corpus is under licence: sign the end user licence agreement at "
-            f"{self.home} to obtain it. data=synthetic runs without it",
+            f"lie elsewhere. {self._licence()} data=synthetic runs without it",
+        )
+
+    def _licence(self) -> str:
+        return (
+            f"The corpus is under licence: sign the end user licence agreement at {self.home} to obtain it."
         )
 
 
@@ -124,7 +189,7 @@ class Avec2014(Avec):
     """AVEC2014: two tasks per recording, 150 recordings in three partitions.
 
     Args:
-        root: the folder that holds the label files, at any depth.
+        root: the folder that holds the label files and raw videos, at any depth.
         image_root: the folder below which the folders of frames lie,
             ``**/{Training,Development,Testing}/**/{Freeform,Northwind}/**/*203_1*/``; by default ``root``.
         tasks: the tasks to use, of Freeform and Northwind, in any case.
@@ -155,6 +220,20 @@ class Avec2014(Avec):
             UserError: a task is unknown; the corpus is not there; or every label file, folder and video
                 that is wrong.
         """
+        self._refuse_tasks()
+        return super().manifest()
+
+    def raw_videos(self) -> tuple[RawVideo, ...]:
+        """Find the video files of the tasks asked for, and their labels where there are any.
+
+        Raises:
+            UserError: a task is unknown; there is no video; or every label file, folder and video that is
+                wrong.
+        """
+        self._refuse_tasks()
+        return super().raw_videos()
+
+    def _refuse_tasks(self) -> None:
         if self._unknown_tasks or not self.tasks:
             unknown = ", ".join(self._unknown_tasks)
             raise UserError(
@@ -162,7 +241,6 @@ class Avec2014(Avec):
                 where="data.tasks",
                 fix=f"name one or both of {', '.join(AVEC2014_TASKS)}, such as data.tasks=[Freeform]",
             )
-        return super().manifest()
 
     def _task(self, parts: Sequence[str]) -> str | None:
         return task_of(parts, self.tasks)
@@ -178,7 +256,7 @@ class Avec2013(Avec):
     a session consisted of.
 
     Args:
-        root: the folder that holds the label files, at any depth.
+        root: the folder that holds the label files and raw videos, at any depth.
         image_root: the folder below which the folders of frames lie,
             ``**/{Training,Development,Testing}/**/*203_1*/``; by default ``root``.
     """

@@ -1,6 +1,6 @@
-"""Which folder of frames belongs to which label, and all that does not fit together."""
+"""Which folder of frames or video belongs to which label, and all that does not fit together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,9 +58,20 @@ class Video:
 
 
 def match(
-    labels: Mapping[str, Label], found: Found, tasks: Sequence[str], image_root: Path
+    labels: Mapping[str, Label],
+    found: Found,
+    tasks: Sequence[str],
+    image_root: Path,
+    extraction: Callable[[Place], str],
 ) -> tuple[list[Video], list[Problem]]:
     """Bring labels and folders of frames together.
+
+    Args:
+        labels: by recording.
+        found: what lies on disk.
+        tasks: those that every recording must have.
+        image_root: the folder that the frames lie below.
+        extraction: says how to get the frames of a video file.
 
     Returns:
         The videos that have both, ordered by partition, recording and task; and a problem for whatever
@@ -80,16 +91,45 @@ def match(
             pattern = f"{image_root}/**/PARTITION/**/*{recording}*/"
             problems.append(Problem(str(label.path), f"a label but no folder of frames {pattern}"))
             continue
-        matched, missing = _match_tasks(recording, own, tasks, image_root)
+        matched, missing = _match_tasks(recording, own, tasks, extraction)
         problems += missing
         if label is not None and label.score is not None:
             videos += [Video(place, label) for place in matched]
-    videos.sort(key=lambda video: PARTITIONS.index(video.frames.partition))
+    videos.sort(key=lambda video: _rank(video.frames))
     return videos, problems
 
 
+def match_raw(
+    labels: Mapping[str, Label], videos: Sequence[Place], tasks: Sequence[str]
+) -> tuple[list[Place], list[Problem]]:
+    """Find the one video file of every recording and task that has any, with a label or without.
+
+    Returns:
+        The videos, ordered by partition, recording and task; and a problem for every recording of which
+        a task has several files, or which files or label put into several partitions.
+    """
+    found = Found(frames=(), bare=(), videos=tuple(videos))
+    matched: list[Place] = []
+    problems: list[Problem] = []
+    for recording in sorted({place.recording for place in videos}):
+        own = found.only(recording=recording)
+        if several := _several_partitions(recording, labels.get(recording), own):
+            problems += several
+            continue
+        for task in tasks:
+            of_task = own.only(task=task).videos
+            matched += of_task
+            if len(of_task) > 1:
+                problems.append(_several("video files", of_task, "keep one"))
+    return sorted(matched, key=_rank), problems
+
+
+def _rank(place: Place) -> int:
+    return PARTITIONS.index(place.partition)
+
+
 def _match_tasks(
-    recording: str, own: Found, tasks: Sequence[str], image_root: Path
+    recording: str, own: Found, tasks: Sequence[str], extraction: Callable[[Place], str]
 ) -> tuple[list[Place], list[Problem]]:
     matched: list[Place] = []
     problems: list[Problem] = []
@@ -101,7 +141,7 @@ def _match_tasks(
         elif len(of_task.frames) == 1:
             matched += of_task.frames
         else:
-            problems += _not_one_folder(of_task, image_root)
+            problems += _not_one_folder(of_task, extraction)
     if absent:
         present = [task for task in tasks if task not in absent]
         problems.append(
@@ -114,31 +154,24 @@ def _match_tasks(
     return matched, problems
 
 
-def _not_one_folder(of_task: Found, image_root: Path) -> list[Problem]:
+def _not_one_folder(of_task: Found, extraction: Callable[[Place], str]) -> list[Problem]:
     """Why one task of one recording, of which something is there, has no one folder of frames."""
     if of_task.frames:
-        where = " and ".join(str(place.path) for place in of_task.frames)
-        first = of_task.frames[0]
-        what = (
-            f"{len(of_task.frames)} folders of frames for recording {first.recording}, {first.task}; "
-            "keep one, or set data.image_root to a folder that only one of them lies in"
-        )
-        return [Problem(where, what)]
+        fix = "keep one, or set data.image_root to a folder that only one of them lies in"
+        return [_several("folders of frames", of_task.frames, fix)]
     if of_task.videos:
         return [
-            Problem(
-                str(place.path),
-                f"its frames have not been extracted; extract them to {frames_folder(place, image_root)}",
-            )
+            Problem(str(place.path), f"its frames have not been extracted; {extraction(place)}")
             for place in of_task.videos
         ]
     suffixes = ", ".join(IMAGE_SUFFIXES)
     return [Problem(str(place.path), f"the frames folder holds no {suffixes} file") for place in of_task.bare]
 
 
-def frames_folder(video: Place, image_root: Path) -> Path:
-    """A folder where the frames of a video are found once they have been extracted."""
-    return image_root / video.partition / video.task / video.path.stem
+def _several(what: str, places: Sequence[Place], fix: str) -> Problem:
+    where = " and ".join(sorted(str(place.path) for place in places))
+    first = places[0]
+    return Problem(where, f"{len(places)} {what} for recording {first.recording}, {first.task}; {fix}")
 
 
 def _no_label(recording: str, own: Found) -> Problem:

@@ -32,50 +32,58 @@ class Tree:
     problems: list[Problem] = field(default_factory=list)
 
 
-def walk(root: Path) -> Tree:
+def walk(root: Path, *, among_frames: bool = False) -> Tree:
     """Look through everything below ``root``, symbolic links included, in the order of names.
 
-    A folder of frames is left at the first image seen, so that its 90,000 entries are not read here.
-    A root that is no folder gives an empty tree with one problem.
+    A root that is no folder gives an empty tree with one problem. Nothing below a folder of frames counts.
+
+    Args:
+        root: absolute.
+        among_frames: find the videos that lie in a folder of frames too. Otherwise it is left at the
+            first image seen, so that its 90,000 entries are not read here.
     """
     tree = Tree(root)
-    _visit(root, tree, frozenset())
+    _visit(root, tree, among_frames, frozenset())
     return tree
 
 
-def _visit(folder: Path, tree: Tree, above: frozenset[tuple[int, int]]) -> None:
+def _visit(folder: Path, tree: Tree, among_frames: bool, above: frozenset[tuple[int, int]]) -> None:
     try:
         status = folder.stat()
         identity = (status.st_dev, status.st_ino)
         if identity in above:  # a symbolic link to a folder that we are in
             return
         with os.scandir(folder) as entries:
-            subfolders = _read(folder, entries, tree)
+            subfolders = _read(folder, entries, tree, among_frames)
     except OSError as error:
         tree.problems.append(Problem(str(folder), f"the folder cannot be read ({error.strerror})"))
         return
     for subfolder in sorted(subfolders):
-        _visit(subfolder, tree, above | {identity})
+        _visit(subfolder, tree, among_frames, above | {identity})
 
 
-def _read(folder: Path, entries: Iterator[os.DirEntry[str]], tree: Tree) -> list[Path]:
+def _read(folder: Path, entries: Iterator[os.DirEntry[str]], tree: Tree, among_frames: bool) -> list[Path]:
     """Sort the entries of one folder into the tree and return the folders to visit."""
     may_hold_frames = _named_like_a_video(folder, tree.root)
+    holds_frames = False
     subfolders = []
     for entry in entries:
-        path = folder / entry.name
-        suffix = path.suffix.lower()
-        if entry.name.startswith("."):
+        name = entry.name.lower()
+        if name.startswith("."):
             continue
         if entry.is_dir():
-            subfolders.append(path)
-        elif suffix in IMAGE_SUFFIXES and may_hold_frames:
-            tree.frames.append(folder)
-            return []
-        elif suffix in VIDEO_SUFFIXES and _named_like_a_video(path, tree.root):
-            tree.videos.append(path)
-        elif is_label_file(path):
-            tree.labels.append(path)
+            subfolders.append(folder / entry.name)
+        elif name.endswith(IMAGE_SUFFIXES) and may_hold_frames:
+            holds_frames = True
+            if not among_frames:
+                break
+        elif name.endswith(VIDEO_SUFFIXES) and _named_like_a_video(folder / entry.name, tree.root):
+            tree.videos.append(folder / entry.name)
+        elif is_label_file(folder / entry.name):
+            tree.labels.append(folder / entry.name)
+    if holds_frames:
+        tree.frames.append(folder)
+        return []
     if may_hold_frames:
         tree.bare.append(folder)
     return subfolders
