@@ -1,41 +1,40 @@
 """The corpora as configs name them: a corpus and how clips are cut from it, as one flat set of keys."""
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import validate_call
 
 from depression_vr.data.avec import Avec2013, Avec2014
 from depression_vr.data.datamodule import ClipDataModule
+from depression_vr.data.manifest import Corpus
 from depression_vr.data.synthetic import SyntheticCorpus
 from depression_vr.data.table import CsvTable
+from depression_vr.errors import UserError
 
 PATH_KEYS = ("root", "image_root", "table")
 """The keys that name folders and files of a corpus: made absolute in a run's config, shown to no logger."""
 
 
 @validate_call
-def avec2013(root: str, image_root: str | None, **clips: Any) -> ClipDataModule:
-    """Clips of AVEC2013; ``clips`` goes to `ClipDataModule`."""
-    return ClipDataModule(Avec2013(root, image_root), **clips)
+def avec2013(root: str, image_root: str | None) -> Corpus:
+    """AVEC2013."""
+    return Avec2013(root, image_root)
 
 
 @validate_call
-def avec2014(root: str, image_root: str | None, tasks: Sequence[str], **clips: Any) -> ClipDataModule:
-    """Clips of AVEC2014; ``clips`` goes to `ClipDataModule`."""
-    return ClipDataModule(Avec2014(root, image_root, tasks), **clips)
+def avec2014(root: str, image_root: str | None, tasks: Sequence[str]) -> Corpus:
+    """AVEC2014."""
+    return Avec2014(root, image_root, tasks)
 
 
 @validate_call
-def csv_table(
-    table: str,
-    image_root: str | None,
-    maximum: float,
-    partition_by_position: Sequence[int] | None,
-    **clips: Any,
-) -> ClipDataModule:
-    """Clips of the user's own table; ``clips`` goes to `ClipDataModule`."""
-    return ClipDataModule(CsvTable(table, image_root, maximum, partition_by_position), **clips)
+def csv(
+    table: str, image_root: str | None, maximum: float, partition_by_position: Sequence[int] | None
+) -> Corpus:
+    """The user's own table."""
+    return CsvTable(table, image_root, maximum, partition_by_position)
 
 
 @validate_call
@@ -46,8 +45,38 @@ def synthetic(
     frame_rate: float,
     frame_size: int,
     generator_seed: int,
-    **clips: Any,
-) -> ClipDataModule:
-    """Clips of the synthetic corpus, made first where it is not there; ``clips`` goes to `ClipDataModule`."""
-    corpus = SyntheticCorpus(root, recordings, frames, frame_rate, frame_size, generator_seed)
-    return ClipDataModule(corpus, **clips)
+) -> Corpus:
+    """The synthetic corpus, made first where it is not there."""
+    return SyntheticCorpus(root, recordings, frames, frame_rate, frame_size, generator_seed)
+
+
+_CORPORA: Mapping[str, Callable[..., Corpus]] = {
+    "avec2013": avec2013,
+    "avec2014": avec2014,
+    "csv": csv,
+    "synthetic": synthetic,
+}
+
+
+def corpus_keys(corpus: str) -> tuple[str, ...]:
+    """The keys that a corpus has beside those of its clips.
+
+    Raises:
+        UserError: there is no such corpus.
+    """
+    if corpus not in _CORPORA:
+        raise UserError(
+            f"there is no corpus {corpus!r}", where="config key data.corpus", fix=f"use {', '.join(_CORPORA)}"
+        )
+    return tuple(inspect.signature(_CORPORA[corpus]).parameters)
+
+
+def named_corpus(corpus: str, **settings: Any) -> Corpus:
+    """The corpus of a name; ``settings`` has its `corpus_keys`."""
+    return _CORPORA[corpus](**settings)
+
+
+def clips(corpus: str, **settings: Any) -> ClipDataModule:
+    """Clips of a corpus: ``settings`` has its `corpus_keys`, and what `ClipDataModule` takes."""
+    own = {key: settings.pop(key) for key in corpus_keys(corpus) if key in settings}
+    return ClipDataModule(named_corpus(corpus, **own), **settings)
