@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -52,18 +53,19 @@ def test_a_video_ten_times_longer_takes_the_same_memory(tmp_path: Path, write_vi
     assert peaks[1] < 1.1 * peaks[0]
 
 
-def test_synthetic_videos_go_through_the_readme_to_a_network_trained_as_on_avec2014(tmp_path: Path) -> None:
-    people = "recordings={training: 2, development: 1, test: 1}"
-    make = arguments("synthesize", "layout=avec2014", "out=videos", people, "seconds=1")
-    subprocess.run(make, cwd=tmp_path, check=True)
-    snippet = re.search(r"```python\n(.+?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    assert snippet is not None
-    subprocess.run([sys.executable, "-c", snippet[1]], cwd=tmp_path, check=True)
-    train = arguments(
-        "train", "data=avec2014", "data.root=videos", "data.image_root=frames", *TINY,
-        "trainer.max_epochs=1", "logger=csv", "hydra.run.dir=run",
-    )  # fmt: skip
-    subprocess.run(train, cwd=tmp_path, check=True)
+def test_raw_videos_go_through_the_readmes_three_commands_to_test_metrics(tmp_path: Path) -> None:
+    pytest.importorskip("dlib", reason="the extra [dlib] is not installed")
+    block = re.search(r"in three commands:\s+```\n(.+?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    assert block is not None
+    small = {
+        "synthesize": ("recordings={training: 2, development: 1, test: 1}", "seconds=1"),
+        "preprocess": ("crops.size=96",),
+        "train": (*TINY, "trainer.max_epochs=1", "logger=csv", "hydra.run.dir=run"),
+    }
+    commands = [shlex.split(line)[2:] for line in block[1].splitlines()]
+    assert [module for module, *_ in commands] == [f"depression_vr.{command}" for command in small]
+    for (_, *given), (command, more) in zip(commands, small.items(), strict=True):
+        subprocess.run(arguments(command, *given, *more), cwd=tmp_path, check=True)
     run = Run(tmp_path / "run")
     assert run.record()["dataset"]["videos"] == {"training": 4, "development": 2, "test": 2}
     assert run.record()["dataset"]["frames"] == 8 * 30

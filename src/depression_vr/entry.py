@@ -12,9 +12,8 @@ from typing import Any, NoReturn
 import hydra
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.plugins import Plugins
-from hydra.errors import InstantiationException
+from hydra.errors import HydraException, InstantiationException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
-from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
@@ -60,12 +59,8 @@ def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Cal
     """
 
     def decorate(task: Callable[[DictConfig], Any]) -> Callable[[], None]:
-        entered = False
-
         @functools.wraps(task)
         def guarded(config: DictConfig) -> Any:
-            nonlocal entered
-            entered = True
             _log_to_the_run()
             try:
                 return task(config)
@@ -80,12 +75,11 @@ def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Cal
 
         @functools.wraps(command)
         def main() -> None:
-            nonlocal entered
-            entered = False
             try:
                 command()
             except SystemExit as stop:
-                if stop.code == 1 and not entered:  # Hydra has said what is wrong with the command line
+                # Hydra has said what is wrong with the command line, and forgets its own error by exiting
+                if stop.code == 1 and isinstance(stop.__context__, HydraException | OmegaConfBaseException):
                     sys.exit(USER_ERROR)
                 raise
 
@@ -127,11 +121,19 @@ def build(config: Any, **arguments: Any) -> Any:
         return hydra.utils.instantiate(config, _execution_whitelist_=trusted, _convert_="all", **arguments)
     except ValidationError as error:
         raise _refused_settings(error, _full_key(error)) from error
-    except (InstantiationException, MisconfigurationException, ImportError, TypeError, ValueError) as error:
+    except _refusals() as error:
         # constructors take plain settings and do no work, so what they raise is about a setting
         message = str(error).partition("full_key: ")[0].strip()
         where = f"config key {_full_key(error)}".rstrip()
         raise UserError(message, where=where, fix="correct the value or key") from error
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """What constructors raise of settings that they refuse."""
+    # only where it is loaded already: it brings torch, which commands without a network do not need
+    lightning = sys.modules.get("lightning_fabric.utilities.exceptions")
+    own = (lightning.MisconfigurationException,) if lightning else ()
+    return (InstantiationException, ImportError, TypeError, ValueError, *own)
 
 
 def _full_key(error: Exception) -> str:

@@ -2,17 +2,19 @@
 
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
+from contextlib import closing, contextmanager
+from ctypes import c_byte
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import wait as wait_for
 from multiprocessing.sharedctypes import Synchronized
-from multiprocessing.synchronize import Event
 from typing import Generic, TypeVar
 
 import cv2
@@ -178,17 +180,22 @@ def _in_processes(
 ) -> Generator[Done[Job, Result]]:
     # Spawned, not forked: the caller may hold the threads and locks of torch and of loggers.
     context = multiprocessing.get_context("spawn")
-    shared = _Shared(context.Value("q", 0), context.Event(), max(1, cores() // workers))
     waiting, suspects = list(jobs), list[Job]()
+    ticks_before = 0
     while waiting or suspects:
+        # anew for each pool: a process may have been killed while it held the lock
+        shared = _Shared(
+            context.Value("q", ticks_before), context.RawValue("b", 0), max(1, cores() // workers)
+        )
         # one that was under way when a process was killed runs alone, so that it can kill no other
         batch, alone = (waiting, False) if waiting else ([suspects.pop()], True)
         waiting = []
         with ProcessPoolExecutor(1 if alone else workers, context, _begin_worker, (shared,)) as pool:
-            futures = {pool.submit(_job, work, job): job for job in batch}
+            with _interrupts_held():
+                futures = {pool.submit(_job, work, job): job for job in batch}
             try:
                 under_way: set[Future[Result]] = set()
-                for future in _as_completed(futures, under_way, lambda: show(shared.ticks.value)):
+                for future in _as_completed(futures, under_way, partial(_show_count, shared, show)):
                     error = future.exception()
                     if isinstance(error, BrokenProcessPool):
                         if alone:
@@ -202,9 +209,25 @@ def _in_processes(
                     else:
                         yield Done(futures[future], future.result())
             except BaseException:
-                shared.stop.set()
+                shared.stop.value = True
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
+        ticks_before = shared.counted()
+        if len(waiting) == len(batch):  # all processes were killed before anyone looked at what they do
+            waiting, suspects = [], [*suspects, *waiting]
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C comes after this. Processes that begin here never see it, not even while they import."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _as_completed(
@@ -219,13 +242,22 @@ def _as_completed(
         under_way |= {future for future in pending if future.running()}
 
 
+def _show_count(shared: "_Shared", show: Callable[[int], None]) -> None:
+    show(shared.counted())
+
+
 @dataclass(frozen=True)
 class _Shared:
     """What this process and its workers have in common."""
 
     ticks: "Synchronized[int]"
-    stop: Event
+    stop: c_byte
     threads: int
+
+    def counted(self) -> int:
+        """The ticks so far, read without the lock that a killed process may hold."""
+        count: int = self.ticks.get_obj().value
+        return count
 
 
 _of_worker: list[
@@ -237,6 +269,7 @@ def _begin_worker(shared: _Shared) -> None:
     _of_worker[:] = [shared]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us as a stop from the parent
     cv2.setNumThreads(1)
+    os.environ["OMP_NUM_THREADS"] = str(shared.threads)  # for torch, where it is imported later
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(shared.threads)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -250,12 +283,29 @@ def _end_with_parent() -> None:
 
 
 def _job(work: Callable[[Job, Tick], Result], job: Job) -> Result:
-    return work(job, _tick)
+    _end_if_stopped()
+    try:
+        return work(job, _tick)
+    except Exception as error:
+        raise _portable(error) from error
+
+
+def _portable(error: Exception) -> Exception:
+    """The error, or one that reads the same where it cannot be pickled: that would end all processes."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
 
 
 def _tick() -> None:
+    _end_if_stopped()
     shared = _of_worker[0]
-    if shared.stop.is_set():
-        raise Stopped
     with shared.ticks.get_lock():
         shared.ticks.value += 1
+
+
+def _end_if_stopped() -> None:
+    if _of_worker[0].stop.value:
+        raise Stopped

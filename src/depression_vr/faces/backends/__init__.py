@@ -1,0 +1,1 @@
+"""Where landmarks come from: detectors with a landmark network, or files of another program."""
