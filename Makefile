@@ -1,11 +1,11 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-# settings of the demo's training, such as ARGS="trainer.max_epochs=2 seed=1"
+# settings of the demo's training or of the benchmark, such as ARGS="trainer.max_epochs=2 seed=1"
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types format
+.PHONY: help install demo test bench lint types format
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ demo: $(INSTALLED) ## make the synthetic corpus, train STA-DRN on it and compare
 
 test: $(INSTALLED) ## run the tests
 	$(BIN)/python -m pytest
+
+bench: $(INSTALLED) ## measure speed against stated baselines
+	$(BIN)/python -m depression_vr.bench $(ARGS)
 
 lint: $(INSTALLED) ## check style and format
 	$(BIN)/ruff check

@@ -1,0 +1,1 @@
+"""How fast the project is, and how near to what it replaces: one table of measured rows."""

@@ -1,0 +1,172 @@
+"""What a benchmark measures, declared as rows, and the figures that come of it."""
+
+import logging
+import math
+import os
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import cv2
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Measure:
+    """Something that can be measured again and again; rows that share one measure it once a repetition.
+
+    Attributes:
+        what: is measured, in a few words, with its conditions.
+        unit: of the figure, such as ``frames/s``.
+        run: does it once and returns the figure.
+        repeated: False for what gives the same figure each time.
+    """
+
+    what: str
+    unit: str
+    run: Callable[[], float]
+    repeated: bool = True
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a row should reach.
+
+    Attributes:
+        of: the ratio to the baseline, or the figure itself.
+        least: it should not be less.
+        most: it should not be more.
+    """
+
+    of: Literal["ratio", "figure"]
+    least: float = -math.inf
+    most: float = math.inf
+
+    def __str__(self) -> str:
+        limits = {"at least": self.least, "at most": self.most}
+        said = [f"{words} {limit:g}" for words, limit in limits.items() if math.isfinite(limit)]
+        return f"{self.of} {' and '.join(said)}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table before it is measured.
+
+    Attributes:
+        name: such as ``preprocess dlib 480p``; no other row has it.
+        ours: the project's own work.
+        baseline: what it is compared with, in the same unit.
+        goal: what should be reached.
+    """
+
+    name: str
+    ours: Measure
+    baseline: Measure | None = None
+    goal: Goal | None = None
+
+
+class Benchmark(Protocol):
+    """Some rows about one subject; ``benchmarks`` in conf/bench.yaml names all benchmarks."""
+
+    def rows(self, folder: Path) -> Sequence[Row]:
+        """Make what is measured ready.
+
+        Args:
+            folder: empty; for files, until the rows are measured.
+
+        Raises:
+            UserError: something that is measured is not installed.
+        """
+
+
+@dataclass(frozen=True)
+class Result:
+    """A measured row.
+
+    Attributes:
+        row: the row.
+        figures: ours, one a repetition.
+        baselines: the baseline's; empty where there is none.
+    """
+
+    row: Row
+    figures: tuple[float, ...]
+    baselines: tuple[float, ...]
+
+    @property
+    def figure(self) -> float:
+        """The median of ours."""
+        return statistics.median(self.figures)
+
+    @property
+    def baseline(self) -> float | None:
+        """The median of the baseline's figures."""
+        return statistics.median(self.baselines) if self.baselines else None
+
+    @property
+    def ratio(self) -> float | None:
+        """Our median, divided by the baseline's."""
+        return self.figure / self.baseline if self.baseline else None
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the goal is reached; None where there is none."""
+        goal = self.row.goal
+        if goal is None:
+            return None
+        value = self.ratio if goal.of == "ratio" else self.figure
+        return value is not None and goal.least <= value <= goal.most
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything about it, as JSON takes it."""
+        baseline = self.row.baseline
+        return {
+            "name": self.row.name,
+            "measured": self.row.ours.what,
+            "unit": self.row.ours.unit,
+            "figure": self.figure,
+            "figures": self.figures,
+            "baseline_measured": baseline.what if baseline else None,
+            "baseline": self.baseline,
+            "baselines": self.baselines,
+            "ratio": self.ratio,
+            "goal": str(self.row.goal) if self.row.goal else None,
+            "met": self.met,
+        }
+
+
+def measure(rows: Sequence[Row], repetitions: int) -> list[Result]:
+    """Measure everything once, then again, and so on, so that a slow minute of the machine hits all alike.
+
+    OpenCV works with one thread meanwhile, as it does in our worker processes.
+    """
+    measures = dict.fromkeys(each for row in rows for each in (row.ours, row.baseline) if each is not None)
+    figures: dict[Measure, list[float]] = {each: [] for each in measures}
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        for repetition in range(repetitions):
+            for each in measures:
+                if each.repeated or repetition == 0:
+                    figures[each].append(each.run())
+                    turn = f"{repetition + 1} of {repetitions}" if each.repeated else "once"
+                    log.info("%s: %.4g %s (%s)", each.what, figures[each][-1], each.unit, turn)
+    finally:
+        cv2.setNumThreads(threads)
+    return [
+        Result(row, tuple(figures[row.ours]), tuple(figures[row.baseline]) if row.baseline else ())
+        for row in rows
+    ]
+
+
+def per_second(work: Callable[[], int]) -> float:
+    """How much is done in a second by work that returns how much it has done."""
+    if hasattr(os, "sync"):
+        os.sync()  # or work that waits for the disk would wait for what others have written before
+    began = time.perf_counter()
+    done = work()
+    return done / (time.perf_counter() - began)

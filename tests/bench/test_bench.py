@@ -1,0 +1,96 @@
+"""The benchmark as a user runs it; how fast anything is depends on the machine and is not tested."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from conftest import RunCommand
+from depression_vr.bench.films import Film
+from depression_vr.bench.frame_by_frame import FrameByFrame
+from depression_vr.faces.backends.dlib import Dlib
+from depression_vr.faces.video import VideoReader
+
+SHORT = (
+    "repetitions=1",
+    "benchmarks.preprocess.seconds=0.4",
+    "benchmarks.preprocess.loop_seconds=0.1",
+    "benchmarks.preprocess.processes=1",
+)
+
+
+def test_the_table_and_the_file_have_every_row(command: RunCommand) -> None:
+    outcome = command("bench.__main__", "rows=preprocess", "out=results/bench.json", *SHORT)
+    assert outcome.code == 0, outcome.err
+    record = json.loads(Path("results/bench.json").read_text())
+    rows = {row["name"].removeprefix("preprocess "): row for row in record["rows"]}
+    assert list(rows) == [
+        "decode 720p",
+        "detect 720p",
+        "detect cnn 720p",
+        "dlib 720p",
+        "openface 720p",
+        "dlib 480p",
+        "dlib 480p processes",
+        "dlib 480p landmarks",
+    ]
+    assert all(row["figure"] > 0 and row["figures"] == [row["figure"]] for row in rows.values())
+    compared = rows["dlib 480p"]
+    assert compared["ratio"] == pytest.approx(compared["figure"] / compared["baseline"])
+    assert compared["goal"] == "ratio at least 4"
+    assert rows["dlib 480p landmarks"]["unit"] == "pixels"
+    assert rows["dlib 480p landmarks"]["met"]
+    assert record["hardware"]["cores"] >= 1
+    assert "dlib-bin" in record["packages"]
+    assert record["settings"]["benchmarks"]["preprocess"]["seconds"] == 0.4
+    assert all(word in outcome.out for word in ("baseline", "ratio", "goal", "preprocess dlib 480p"))
+    assert "end to end, faces=dlib, 720p" in outcome.err
+    assert [path.name for path in Path().iterdir()] == ["results"]
+
+
+@pytest.mark.parametrize(
+    ("argument", "mentioned"),
+    [
+        ("rows=loading", "use preprocess"),
+        ("rows=[preprocess,loading]", "loading"),
+        ("rows=3", "config key rows"),
+        ("repetitions=0", "config key repetitions"),
+        ("repetitions=some", "config key repetitions"),
+        ("out=null", "config key out"),
+        ("out=.", "is a folder"),
+        ("benchmarks.preprocess.seconds=0", "benchmarks.preprocess.seconds"),
+    ],
+)
+def test_wrong_input_gets_one_error_and_exit_code_2(
+    command: RunCommand, argument: str, mentioned: str
+) -> None:
+    outcome = command("bench.__main__", argument)
+    assert outcome.code == 2
+    assert mentioned in outcome.err
+    assert "Traceback" not in outcome.err
+    assert not Path("bench.json").exists()
+
+
+def test_a_film_shows_one_moving_face_of_the_asked_width(tmp_path: Path) -> None:
+    film = Film(640, 480, face=200, frames=40).write(tmp_path / "film.mp4")
+    frames = [frame.rgb() for frame in VideoReader(film)]
+    assert len(frames) == 40
+    boxes = []
+    for frame in frames[::13]:
+        assert frame.shape == (480, 640, 3)
+        (face,) = Dlib().detect([frame])[0]
+        boxes.append(face.box)
+    widths = [box[2] - box[0] for box in boxes]
+    assert 170 < min(widths) <= max(widths) < 240
+    assert np.ptp(boxes, axis=0).max() > 10
+
+
+def test_the_baseline_writes_the_face_of_every_frame(tmp_path: Path) -> None:
+    film = Film(320, 240, face=100, frames=3).write(tmp_path / "film.mp4")
+    (tmp_path / "chips").mkdir()
+    assert FrameByFrame().write(VideoReader(film), tmp_path / "chips") == 3
+    chips = sorted((tmp_path / "chips").iterdir())
+    assert [chip.name for chip in chips] == [f"frame_{number:06d}.jpg" for number in (1, 2, 3)]
+    assert cv2.imread(str(chips[0])).shape == (256, 256, 3)
