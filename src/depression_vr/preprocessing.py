@@ -14,10 +14,10 @@ from depression_vr.data.videos import RawVideo, videos_in
 from depression_vr.entry import build
 from depression_vr.errors import UserError
 from depression_vr.faces.corpus import Outcome, preprocess_videos, shard_of
-from depression_vr.faces.corpus_tables import video_records, write_tables
 from depression_vr.faces.output import Output
 from depression_vr.faces.pipeline import Preprocessing
-from depression_vr.faces.report import write_report
+from depression_vr.faces.reporting.corpus_tables import video_records, write_tables
+from depression_vr.faces.reporting.report import write_report
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from skimage import data
 
-from depression_vr.faces.alignment import Similarity
+from depression_vr.faces.aligning.alignment import Similarity
 
 FACE = np.array([225.0, 120.0])  # middle of the face in the photograph
 WIDTH, HEIGHT = 480, 360

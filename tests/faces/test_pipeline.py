@@ -5,18 +5,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from films import write_film
-from photograph import picture, placed, swaying
 from PIL import Image
 
 from depression_vr.data.frames import FrameFolder
 from depression_vr.data.videos import RawVideo, videos_in
-from depression_vr.faces.alignment import Similarity
+from depression_vr.faces.aligning.alignment import Similarity
+from depression_vr.faces.aligning.crops import Crops
 from depression_vr.faces.backends.dlib import Dlib
-from depression_vr.faces.crops import Crops
 from depression_vr.faces.output import BusyError, Output
 from depression_vr.faces.pipeline import NoFaceError, Preprocessing, plan, preprocess_video
-from depression_vr.faces.tracking import FaceTracking
+from depression_vr.faces.tracking.face_tracking import FaceTracking
+from films import write_film
+from photograph import picture, placed, swaying
 
 pytest.importorskip("dlib", reason="the extra [dlib] is not installed")
 

@@ -18,20 +18,20 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
-from films import cut, write_film, write_sound
-from photograph import picture, placed
 from PIL import Image
 
 from conftest import RunCommand
 from depression_vr.data.videos import videos_in
+from depression_vr.faces.aligning.crops import Crops
 from depression_vr.faces.backends.dlib import Dlib
 from depression_vr.faces.corpus import preprocess_videos
-from depression_vr.faces.corpus_tables import video_records, write_tables
-from depression_vr.faces.crops import Crops
 from depression_vr.faces.output import Output
 from depression_vr.faces.pipeline import Preprocessing
-from depression_vr.faces.report import write_report
-from depression_vr.faces.tracking import FaceTracking
+from depression_vr.faces.reporting.corpus_tables import video_records, write_tables
+from depression_vr.faces.reporting.report import write_report
+from depression_vr.faces.tracking.face_tracking import FaceTracking
+from films import cut, write_film, write_sound
+from photograph import picture, placed
 
 pytest.importorskip("dlib", reason="the extra [dlib] is not installed")
 

@@ -11,6 +11,9 @@ import av
 import numpy as np
 import psutil
 import pytest
+from PIL import Image
+
+from depression_vr.faces.video import VideoError, VideoReader
 from films import (
     CLOCKWISE,
     LEFT_RIGHT_MIRRORED,
@@ -22,9 +25,6 @@ from films import (
     write_film,
     write_sound,
 )
-from PIL import Image
-
-from depression_vr.faces.video import VideoError, VideoReader
 
 UNEVEN = [0, 33, 66, 150, 190, 400, 433, 466, 500, 700, 733, 770]
 WITH_INDEX_FIRST = {"movflags": "faststart"}

@@ -18,17 +18,17 @@ from depression_vr.bench.films import FRAME_RATE, Film
 from depression_vr.bench.frame_by_frame import FrameByFrame
 from depression_vr.bench.rows import Goal, Measure, Row, per_second
 from depression_vr.data.videos import RawVideo
-from depression_vr.faces.alignment import Similarity
+from depression_vr.faces.aligning.alignment import Similarity
+from depression_vr.faces.aligning.crops import Crops
+from depression_vr.faces.aligning.quality_table import TRANSFORM_COLUMNS
 from depression_vr.faces.backends.dlib import Dlib
 from depression_vr.faces.corpus import preprocess_videos
-from depression_vr.faces.crops import Crops
 from depression_vr.faces.landmarks import LANDMARKS, LandmarkDetector
-from depression_vr.faces.openface_tracking import OpenFaceTracking
 from depression_vr.faces.output import QUALITY, Output
 from depression_vr.faces.pipeline import Preprocessing, Tracker, preprocess_video
-from depression_vr.faces.quality_table import TRANSFORM_COLUMNS
-from depression_vr.faces.track_table import LANDMARK_COLUMNS, FrameFaces
-from depression_vr.faces.tracking import FaceTracking
+from depression_vr.faces.tracking.face_tracking import FaceTracking
+from depression_vr.faces.tracking.openface_tracking import OpenFaceTracking
+from depression_vr.faces.tracking.track_table import LANDMARK_COLUMNS, FrameFaces
 from depression_vr.faces.video import VideoReader
 
 _RATE = "frames/s"

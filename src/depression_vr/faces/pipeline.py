@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from depression_vr.data.videos import RawVideo
-from depression_vr.faces.crops import Crops, write_crops
+from depression_vr.faces.aligning.crops import Crops, write_crops
+from depression_vr.faces.aligning.quality_table import QualityTable
+from depression_vr.faces.aligning.smoothing import bridge, smooth
 from depression_vr.faces.fingerprint import differences, fingerprint
 from depression_vr.faces.output import QUALITY, SUMMARY, TRACKS, Output
-from depression_vr.faces.quality_table import QualityTable
-from depression_vr.faces.smoothing import bridge, smooth
-from depression_vr.faces.track_table import FrameFaces, read_track, write_tracks
+from depression_vr.faces.tracking.track_table import FrameFaces, read_track, write_tracks
 from depression_vr.faces.video import VideoFrame, VideoReader
 from depression_vr.files import write_json
 

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from photograph import HEIGHT, WIDTH, picture, placed
 
 from depression_vr.errors import UserError
-from depression_vr.faces.alignment import Similarity
+from depression_vr.faces.aligning.alignment import Similarity
 from depression_vr.faces.backends import dlib as backend
 from depression_vr.faces.backends.dlib import Dlib
-from depression_vr.faces.tracks import overlap
+from depression_vr.faces.tracking.tracks import overlap
+from photograph import HEIGHT, WIDTH, picture, placed
 
 pytest.importorskip("dlib", reason="the extra [dlib] is not installed")
 

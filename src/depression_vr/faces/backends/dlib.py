@@ -11,8 +11,8 @@ import numpy as np
 from pydantic import NonNegativeInt, PositiveInt, validate_call
 
 from depression_vr.errors import UserError
+from depression_vr.faces.aligning.template import anchors
 from depression_vr.faces.landmarks import LANDMARKS, Face
-from depression_vr.faces.template import anchors
 from depression_vr.parallel import cores
 
 Detector = Literal["hog", "cnn"]

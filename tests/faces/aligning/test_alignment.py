@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from depression_vr.faces.alignment import Similarity, align, fit, to_template
-from depression_vr.faces.template import TEMPLATE, anchors
+from depression_vr.faces.aligning.alignment import Similarity, align, fit, to_template
+from depression_vr.faces.aligning.template import TEMPLATE, anchors
 
-FIGURE = Path(__file__).parents[2] / "docs" / "face_template.svg"
+FIGURE = Path(__file__).parents[3] / "docs" / "face_template.svg"
 
 
 def test_a_known_rotation_scale_and_shift_are_recovered() -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from depression_vr.faces.track_table import Sighting
+from depression_vr.faces.tracking.track_table import Sighting
 
 MOST_TRACKS = 16
 """As many people are remembered, the most present ones; the rest are doubtful faces of single frames."""

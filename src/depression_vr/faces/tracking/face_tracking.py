@@ -12,10 +12,10 @@ import numpy as np
 from pydantic import ConfigDict, Field, PositiveInt, validate_call
 
 from depression_vr.data.videos import RawVideo
-from depression_vr.faces.alignment import align, to_template
+from depression_vr.faces.aligning.alignment import align, to_template
 from depression_vr.faces.landmarks import LandmarkDetector
-from depression_vr.faces.track_table import FrameFaces, Sighting
-from depression_vr.faces.tracks import Track, Tracks, distance, is_near, overlap, pair
+from depression_vr.faces.tracking.track_table import FrameFaces, Sighting
+from depression_vr.faces.tracking.tracks import Track, Tracks, distance, is_near, overlap, pair
 from depression_vr.faces.video import VideoFrame
 
 _NOBODY = -1

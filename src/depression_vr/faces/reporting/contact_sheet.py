@@ -9,8 +9,8 @@ import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
 from depression_vr.data.frames import FrameFolder, read_frame
+from depression_vr.faces.aligning.smoothing import State
 from depression_vr.faces.output import QUALITY
-from depression_vr.faces.smoothing import State
 
 STATE_COLOURS: dict[State, tuple[int, int, int]] = {
     "tracked": (150, 188, 230),

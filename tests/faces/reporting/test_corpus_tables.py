@@ -9,13 +9,13 @@ from PIL import Image
 from depression_vr.data.table import CsvTable
 from depression_vr.data.videos import RawVideo
 from depression_vr.errors import UserError
-from depression_vr.faces.alignment import Similarity
-from depression_vr.faces.corpus_tables import video_records, write_tables
-from depression_vr.faces.measures import HeadPose
+from depression_vr.faces.aligning.alignment import Similarity
+from depression_vr.faces.aligning.measures import HeadPose
+from depression_vr.faces.aligning.quality_table import Aligned, QualityTable
+from depression_vr.faces.aligning.smoothing import Pose
 from depression_vr.faces.output import QUALITY, SUMMARY, TRACKS, Output
-from depression_vr.faces.quality_table import Aligned, QualityTable
-from depression_vr.faces.smoothing import Pose
-from depression_vr.faces.track_table import FrameFaces, write_tracks
+from depression_vr.faces.reporting.corpus_tables import video_records, write_tables
+from depression_vr.faces.tracking.track_table import FrameFaces, write_tracks
 from depression_vr.files import write_json
 
 

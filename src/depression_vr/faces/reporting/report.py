@@ -27,9 +27,9 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from depression_vr.data.manifest import PARTITIONS
-from depression_vr.faces.contact_sheet import STATE_COLOURS, clock, contact_sheet, timeline
-from depression_vr.faces.corpus_tables import VideoRecord
 from depression_vr.faces.output import QUALITY, SUMMARY, Output
+from depression_vr.faces.reporting.contact_sheet import STATE_COLOURS, clock, contact_sheet, timeline
+from depression_vr.faces.reporting.corpus_tables import VideoRecord
 from depression_vr.files import write_text
 
 REPORT = "report"
@@ -277,7 +277,7 @@ def _page(
     faces: bool,
 ) -> str:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("depression_vr.faces", "."),
+        loader=jinja2.PackageLoader("depression_vr.faces.reporting", "."),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

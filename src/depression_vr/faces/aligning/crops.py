@@ -9,10 +9,10 @@ import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from depression_vr.faces.alignment import align, to_template
-from depression_vr.faces.measures import brightness, head_pose, sharpness
-from depression_vr.faces.quality_table import Aligned, QualityTable
-from depression_vr.faces.smoothing import Pose
+from depression_vr.faces.aligning.alignment import align, to_template
+from depression_vr.faces.aligning.measures import brightness, head_pose, sharpness
+from depression_vr.faces.aligning.quality_table import Aligned, QualityTable
+from depression_vr.faces.aligning.smoothing import Pose
 from depression_vr.faces.video import VideoFrame
 
 

@@ -10,14 +10,14 @@ import pytest
 from PIL import Image
 
 from depression_vr.data.videos import RawVideo
-from depression_vr.faces.alignment import Similarity
-from depression_vr.faces.corpus_tables import video_records
-from depression_vr.faces.measures import HeadPose
+from depression_vr.faces.aligning.alignment import Similarity
+from depression_vr.faces.aligning.measures import HeadPose
+from depression_vr.faces.aligning.quality_table import Aligned, QualityTable
+from depression_vr.faces.aligning.smoothing import Pose, State
 from depression_vr.faces.output import QUALITY, SUMMARY, TRACKS, Output
-from depression_vr.faces.quality_table import Aligned, QualityTable
-from depression_vr.faces.report import write_report
-from depression_vr.faces.smoothing import Pose, State
-from depression_vr.faces.track_table import FrameFaces, write_tracks
+from depression_vr.faces.reporting.corpus_tables import video_records
+from depression_vr.faces.reporting.report import write_report
+from depression_vr.faces.tracking.track_table import FrameFaces, write_tracks
 from depression_vr.files import write_json
 
 GOOD: tuple[State, ...] = ("detected", "tracked", "tracked", "tracked", "tracked") * 4

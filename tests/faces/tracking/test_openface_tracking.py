@@ -4,16 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from films import write_film
 
 from depression_vr.data.videos import videos_in
+from depression_vr.faces.aligning.crops import Crops
 from depression_vr.faces.backends.openface import LandmarkFileError
-from depression_vr.faces.crops import Crops
-from depression_vr.faces.openface_tracking import OpenFaceTracking
 from depression_vr.faces.output import Output
 from depression_vr.faces.pipeline import Preprocessing, plan, preprocess_video
-from depression_vr.faces.track_table import FrameFaces
+from depression_vr.faces.tracking.openface_tracking import OpenFaceTracking
+from depression_vr.faces.tracking.track_table import FrameFaces
 from depression_vr.faces.video import VideoReader
+from films import write_film
 
 _FACE = np.random.default_rng(0).uniform(5, 40, (68, 2)).round(1)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from depression_vr.faces.template import TEMPLATE, anchors
+from depression_vr.faces.aligning.template import TEMPLATE, anchors
 
 
 @dataclass(frozen=True)

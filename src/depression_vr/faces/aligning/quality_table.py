@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from depression_vr.faces.alignment import Similarity
-from depression_vr.faces.measures import HeadPose
-from depression_vr.faces.smoothing import Pose
-from depression_vr.faces.track_table import BOX_COLUMNS, LANDMARK_COLUMNS, ROWS_IN_MEMORY, table_of
+from depression_vr.faces.aligning.alignment import Similarity
+from depression_vr.faces.aligning.measures import HeadPose
+from depression_vr.faces.aligning.smoothing import Pose
+from depression_vr.faces.tracking.track_table import BOX_COLUMNS, LANDMARK_COLUMNS, ROWS_IN_MEMORY, table_of
 
 MEASURES = ("sharpness", "brightness", "roll", "yaw", "pitch")
 TRANSFORM_COLUMNS = ("align_a", "align_b", "align_x", "align_y")

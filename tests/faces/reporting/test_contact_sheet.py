@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from depression_vr.faces.contact_sheet import STATE_COLOURS, contact_sheet, timeline
 from depression_vr.faces.output import QUALITY
+from depression_vr.faces.reporting.contact_sheet import STATE_COLOURS, contact_sheet, timeline
 
 SIDE = 32
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from depression_vr.faces.track_table import FrameFaces
+from depression_vr.faces.tracking.track_table import FrameFaces
 
 State = Literal["detected", "tracked", "interpolated", "lost"]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from depression_vr.data.videos import RawVideo
 from depression_vr.faces.backends.openface import LandmarkFileError, OpenFaceFiles, OpenFaceRow
-from depression_vr.faces.track_table import FrameFaces, Sighting
+from depression_vr.faces.tracking.track_table import FrameFaces, Sighting
 from depression_vr.faces.video import VideoFrame
 from depression_vr.parallel import cores
 

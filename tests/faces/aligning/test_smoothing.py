@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from depression_vr.faces.smoothing import Pose, bridge, smooth
-from depression_vr.faces.track_table import FrameFaces, Sighting
+from depression_vr.faces.aligning.smoothing import Pose, bridge, smooth
+from depression_vr.faces.tracking.track_table import FrameFaces, Sighting
 
 RATE = 30
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from films import write_film
 
 from depression_vr.data.videos import videos_in
 from depression_vr.faces.landmarks import Face
-from depression_vr.faces.track_table import FrameFaces, read_track, write_tracks
-from depression_vr.faces.tracking import FaceTracking
+from depression_vr.faces.tracking.face_tracking import FaceTracking
+from depression_vr.faces.tracking.track_table import FrameFaces, read_track, write_tracks
 from depression_vr.faces.video import VideoReader
+from films import write_film
 
 SIDE = 40
 _SHAPE = np.random.default_rng(5).uniform(0.1, 0.9, (68, 2))

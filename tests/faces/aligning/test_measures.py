@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from depression_vr.faces.measures import _FACE, _POINTS, brightness, head_pose, sharpness
+from depression_vr.faces.aligning.measures import _FACE, _POINTS, brightness, head_pose, sharpness
 
 
 def turned(roll: float, yaw: float, pitch: float) -> np.ndarray:

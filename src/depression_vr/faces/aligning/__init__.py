@@ -1,0 +1,1 @@
+"""From landmarks to aligned frames, and how good they are."""

@@ -1,0 +1,1 @@
+"""What preprocessing tells about a whole output folder."""
