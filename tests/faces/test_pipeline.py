@@ -1,5 +1,6 @@
 """One video, from a real film of a real face to aligned frames."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from depression_vr.data.videos import RawVideo, videos_in
 from depression_vr.faces.aligning.alignment import Similarity
 from depression_vr.faces.aligning.crops import Crops
 from depression_vr.faces.backends.dlib import Dlib
-from depression_vr.faces.output import BusyError, Output
+from depression_vr.faces.output import BusyError, OccupiedError, Output
 from depression_vr.faces.pipeline import NoFaceError, Preprocessing, plan, preprocess_video
 from depression_vr.faces.tracking.face_tracking import FaceTracking
 from films import write_film
@@ -238,6 +239,18 @@ def test_an_error_leaves_nothing_half_written(film: Path, tmp_path: Path) -> Non
     with pytest.raises(InterruptedByTestError):
         preprocess_video(video, settings(size=64), Output(tmp_path), interrupt)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_frames_never_lie_inside_of_another_videos(tmp_path: Path) -> None:
+    output = Output(tmp_path)
+    outer, inner = (RawVideo(name, tmp_path / f"{name}.mp4", "", "", name, "", name) for name in ("a", "a/b"))
+    for first, second in ((outer, inner), (inner, outer)):
+        with output.unfinished(first) as folder:
+            (folder / "summary.json").write_text("{}")
+        with pytest.raises(OccupiedError), output.unfinished(second):
+            pass
+        assert (output.folder(first) / "summary.json").is_file()
+        shutil.rmtree(tmp_path / "videos")
 
 
 def test_a_video_is_locked_while_it_is_worked_on(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from depression_vr.data.videos import RawVideo
 from depression_vr.errors import Problem, UserError
 from depression_vr.faces.backends.openface import LandmarkFileError
-from depression_vr.faces.output import BusyError, Output
+from depression_vr.faces.output import BusyError, OccupiedError, Output
 from depression_vr.faces.pipeline import (
     NoFaceError,
     Plan,
@@ -30,7 +30,15 @@ _PASSES_OF = {"track": 2, "align": 1}  # a video is read to find the faces, and 
 _PASSES = _PASSES_OF["track"]
 _PLANNING_THREADS = 8
 _REASONS_SHOWN = 10
-_EXPECTED = (VideoError, LandmarkFileError, NoFaceError, BusyError, WorkerDiedError, UserError)
+_EXPECTED = (
+    VideoError,
+    LandmarkFileError,
+    NoFaceError,
+    BusyError,
+    OccupiedError,
+    WorkerDiedError,
+    UserError,
+)
 _DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 

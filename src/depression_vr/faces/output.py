@@ -31,6 +31,10 @@ class BusyError(Exception):
     """Another process works on the same video."""
 
 
+class OccupiedError(Exception):
+    """The folder of a video's frames lies inside of another video's, or around it."""
+
+
 class Output:
     """A folder of finished videos, ``<partition>/<task>/<video_id>/``, each there whole or not at all.
 
@@ -135,8 +139,12 @@ class Output:
         """A hidden folder to fill, which takes its place in one step when the block ends without an error.
 
         What an earlier attempt left is removed first, and what this one made is removed on an error.
+
+        Raises:
+            OccupiedError: another video, of another run, has its frames above or below.
         """
         folder = self.folder(video)
+        self._refuse_nesting(folder)
         partial = folder.with_name(f".{_short(folder.name)}.partial")
         replaced = folder.with_name(f".{_short(folder.name)}.replaced")
         _tidy(folder, partial, replaced)
@@ -149,6 +157,14 @@ class Output:
             partial.rename(folder)
         finally:
             _tidy(folder, partial, replaced)
+
+    def _refuse_nesting(self, folder: Path) -> None:
+        above = [parent for parent in folder.parents if parent.is_relative_to(self.root)]
+        around = next((parent for parent in above if (parent / SUMMARY).is_file()), None)
+        below = folder.is_dir() and not (folder / SUMMARY).is_file() and any(folder.iterdir())
+        if around or below:
+            other = f"lie in {around}" if around else "have other videos below them"
+            raise OccupiedError(f"its frames would {other}; rename the video, or use another output folder")
 
     def update(self, video: RawVideo) -> None:
         """Note what is known now of a finished video, such as a corrected label; nothing of it has failed."""
