@@ -17,6 +17,8 @@ from PIL import Image
 from conftest import ReleaseState, WriteVideo
 from depression_vr.models.sta_drn import StaDrn
 from depression_vr.runs.run import Run
+from films import write_film
+from photograph import picture, placed
 
 pytestmark = pytest.mark.slow
 
@@ -50,6 +52,17 @@ def test_a_video_ten_times_longer_takes_the_same_memory(tmp_path: Path, write_vi
         table.write_text(f"path,label,partition\n{frames},20,test\n")
         settings = ("ckpt=best.pth", "data=csv", f"data.table={table}", *TINY, "data.num_workers=0")
         peaks.append(peak_memory(arguments("evaluate", *settings, "data.size=96"), tmp_path))
+    assert peaks[1] < 1.1 * peaks[0]
+
+
+def test_the_faces_of_a_video_ten_times_longer_take_the_same_memory(tmp_path: Path) -> None:
+    pytest.importorskip("dlib", reason="the extra [dlib] is not installed")
+    peaks = []
+    for frames in (90, 900):
+        still = picture([placed(1.0, 0, (160, 120))], 320, 240)
+        film = write_film(tmp_path / f"{frames}.mp4", (still for _ in range(frames)))
+        settings = ("faces=dlib", f"input={film}", f"out=faces{frames}", "crops.size=48", "workers=1")
+        peaks.append(peak_memory(arguments("preprocess", *settings), tmp_path))
     assert peaks[1] < 1.1 * peaks[0]
 
 

@@ -33,7 +33,9 @@ from torch import Tensor, nn
 from depression_vr.errors import UserError
 from depression_vr.faces.backends import face_alignment as backend_module
 from depression_vr.faces.backends.face_alignment import FaceAlignment
-from depression_vr.faces.landmarks import JAW, LANDMARKS, MOUTH, NOSE, Face
+from depression_vr.faces.landmarks import LANDMARKS, Face
+
+JAW, NOSE, MOUTH = slice(0, 17), slice(27, 36), slice(48, 68)
 
 HEIGHT, WIDTH = 128, 176
 SQUARE = 12
