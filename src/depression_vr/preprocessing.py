@@ -16,7 +16,7 @@ from depression_vr.errors import UserError
 from depression_vr.faces.corpus import Outcome, preprocess_videos, shard_of
 from depression_vr.faces.output import Output
 from depression_vr.faces.pipeline import Preprocessing
-from depression_vr.faces.reporting.corpus_tables import video_records, write_tables
+from depression_vr.faces.reporting.corpus_tables import of_corpus, video_records, write_tables
 from depression_vr.faces.reporting.report import write_report
 
 log = logging.getLogger(__name__)
@@ -117,9 +117,8 @@ def _write_tables(output: Output, corpus: Sequence[RawVideo] | None, settings: _
     """Write tables and report, of a corpus's videos alone where there is one."""
     try:
         everything = video_records(output)
-        records = everything if corpus is None else video_records(output, corpus)
-        if len(records) < len(everything):
-            others = len(everything) - len(records)
+        records = everything if corpus is None else of_corpus(everything, corpus, output)
+        if others := len(everything) - len(records):
             log.warning("%d videos in %s are not of this corpus: in no table", others, output.root)
         write_tables(output, records)
         print(f"report: {write_report(output, records, faces=settings.report.faces)}")

@@ -192,7 +192,7 @@ def _warn_of_other_packages(kept: Sequence[RawVideo], output: Output) -> None:
     made_with = Counter(
         f"{name} {version}"
         for video in kept
-        for name, version in (output.finished(video) or {}).get("packages", {}).items()
+        for name, version in (output.summary(video) or {}).get("packages", {}).items()
         if now.get(name) != version
     )
     for package, count in made_with.items():

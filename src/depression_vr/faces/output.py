@@ -85,10 +85,14 @@ class Output:
         name = place.name if len(os.fsencode(place.name)) <= _LONGEST_NAME else _short(place.name)
         return self.root / _FAILED / place.with_name(f"{name}.json")
 
+    def summary(self, video: RawVideo) -> dict[str, Any] | None:
+        """The summary that lies with a video's frames, which are not looked at; None where there is none."""
+        return _read_json(self.folder(video) / SUMMARY)
+
     def finished(self, video: RawVideo) -> dict[str, Any] | None:
         """The summary of a finished video; None where it is not finished or files are missing."""
         folder = self.folder(video)
-        summary = _read_json(folder / SUMMARY)
+        summary = self.summary(video)
         if summary is None or not (folder / TRACKS).is_file() or not (folder / QUALITY).is_file():
             return None
         return summary if len(FrameFolder.listed(folder)) == summary.get("frames_written") else None

@@ -14,7 +14,7 @@ from depression_vr.faces.aligning.measures import HeadPose
 from depression_vr.faces.aligning.quality_table import Aligned, QualityTable
 from depression_vr.faces.aligning.smoothing import Pose
 from depression_vr.faces.output import QUALITY, SUMMARY, TRACKS, Output
-from depression_vr.faces.reporting.corpus_tables import video_records, write_tables
+from depression_vr.faces.reporting.corpus_tables import of_corpus, video_records, write_tables
 from depression_vr.faces.tracking.track_table import FrameFaces, write_tracks
 from depression_vr.files import write_json
 
@@ -92,7 +92,7 @@ def test_corrected_labels_arrive_without_preprocessing_again(output: Output) -> 
     for video in (raw("203_1", "12"), raw("204_1", "13")):
         finish(output, video)
 
-    write_tables(output, video_records(output, [raw("203_1", "21"), raw("999_1", "5")]))
+    write_tables(output, of_corpus(video_records(output), [raw("203_1", "21"), raw("999_1", "5")], output))
 
     labels = {row["video_id"]: row["label"] for row in rows(output.root / "manifest.csv")}
     assert labels == {"203_1": "21"}
@@ -102,7 +102,7 @@ def test_videos_of_another_corpus_are_in_no_table_of_this_one(output: Output) ->
     for video in (raw("203_1", "12"), raw("204_1", "13")):
         finish(output, video)
 
-    write_tables(output, video_records(output, [raw("204_1", "13")]))
+    write_tables(output, of_corpus(video_records(output), [raw("204_1", "13")], output))
 
     for table in ("manifest.csv", "quality.csv"):
         assert [row["video_id"] for row in rows(output.root / table)] == ["204_1"]

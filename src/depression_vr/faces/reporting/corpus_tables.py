@@ -35,14 +35,8 @@ class VideoRecord:
     reason: str = ""
 
 
-def video_records(output: Output, corpus: Sequence[RawVideo] | None = None) -> list[VideoRecord]:
-    """What was finished or failed, in the order of the folders.
-
-    Args:
-        output: what is there.
-        corpus: only of these videos, with what is known of them now, such as corrected labels; None for
-            everything that is there, as it was when it was preprocessed.
-    """
+def video_records(output: Output) -> list[VideoRecord]:
+    """Everything that was finished or failed, in the order of the folders."""
     records: dict[Path, VideoRecord] = {}
     for read in output.summaries():
         video = _video(read)
@@ -53,14 +47,19 @@ def video_records(output: Output, corpus: Sequence[RawVideo] | None = None) -> l
         folder = output.folder(failed)
         before = records.get(folder, VideoRecord(failed, None))
         records[folder] = VideoRecord(before.video, before.summary, _reason(note, output))
-    if corpus is not None:
-        of_corpus = {output.folder(video): video for video in corpus}
-        records = {
-            folder: replace(record, video=of_corpus[folder])
-            for folder, record in records.items()
-            if folder in of_corpus
-        }
     return [records[folder] for folder in sorted(records)]
+
+
+def of_corpus(
+    records: Sequence[VideoRecord], corpus: Sequence[RawVideo], output: Output
+) -> list[VideoRecord]:
+    """The records of a corpus's videos, with what is known of them now, such as corrected labels."""
+    known = {output.folder(video): video for video in corpus}
+    return [
+        replace(record, video=known[folder])
+        for record in records
+        if (folder := output.folder(record.video)) in known
+    ]
 
 
 def _video(known: dict[str, Any]) -> RawVideo:
