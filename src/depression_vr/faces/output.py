@@ -173,7 +173,7 @@ class Output:
     def update(self, video: RawVideo) -> None:
         """Note what is known now of a finished video, such as a corrected label; nothing of it has failed."""
         path = self.folder(video) / SUMMARY
-        summary = _read_json(path)
+        summary = self.summary(video)
         known = {"subject": video.subject, "recording": video.recording, "label": video.label}
         if summary is not None and summary != {**summary, **known}:
             write_json(path, {**summary, **known})
