@@ -1,14 +1,14 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-# settings of the demo's training or of the benchmark, such as ARGS="trainer.max_epochs=2 seed=1"
+# settings of the demo's training, of the experiments or of the benchmark, such as ARGS="trainer.max_epochs=2 seed=1"
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench lint types format
+.PHONY: help install demo experiments-synthetic test bench lint types format
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## create .venv and install the project with pinned versions
 
@@ -21,6 +21,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 demo: $(INSTALLED) ## make the synthetic corpus, train STA-DRN on it and compare it with references
 	$(BIN)/python -m depression_vr.train experiment=sta_drn_synthetic $(ARGS)
+
+experiments-synthetic: $(INSTALLED) ## measure the recipes on the synthetic corpus that are not measured yet
+	$(BIN)/python -m depression_vr.experiments $(ARGS)
 
 test: $(INSTALLED) ## run the tests
 	$(BIN)/python -m pytest

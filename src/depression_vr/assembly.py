@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import ModelCheckpoint
 
+from depression_vr.callbacks.selection import BestOnDevelopment
 from depression_vr.data.corpora import PATH_KEYS
 from depression_vr.data.datamodule import ClipDataModule
+from depression_vr.data.leakage import overlap_warning, subject_overlap
 from depression_vr.entry import build
 from depression_vr.errors import UserError
 from depression_vr.learning.evaluation import score_windows
@@ -19,6 +20,7 @@ from depression_vr.models.weights import load_state, read_state
 from depression_vr.runs.record import RunRecord
 from depression_vr.runs.results import write_results
 from depression_vr.runs.run import Run
+from depression_vr.settings import run_fingerprint
 
 log = logging.getLogger(__name__)
 
@@ -83,10 +85,10 @@ def build_trainer(config: DictConfig) -> pl.Trainer:
 
 def best_development_mae(trainer: pl.Trainer) -> float:
     """The lowest development MAE of a training, in points; NaN where no checkpoint was chosen by it."""
-    chosen = trainer.checkpoint_callback
-    if not isinstance(chosen, ModelCheckpoint) or chosen.best_model_score is None:
-        return math.nan
-    return chosen.best_model_score.item()
+    for callback in trainer.checkpoint_callbacks:
+        if isinstance(callback, BestOnDevelopment) and callback.best_model_score is not None:
+            return callback.best_model_score.item()
+    return math.nan
 
 
 def load_checkpoint(module: ScoreRegression, path: Path) -> None:
@@ -100,24 +102,31 @@ def load_checkpoint(module: ScoreRegression, path: Path) -> None:
 
 
 def note_corpus(record: RunRecord, datamodule: ClipDataModule) -> None:
-    """Write what the corpus is, and what is suspicious about it, into the record."""
+    """Write what the corpus is, what is suspicious about it, and the run's fingerprint into the record."""
     manifest = datamodule.manifest
+    fingerprint = manifest.fingerprint()
     record.note(
+        fingerprint=run_fingerprint(record.config, fingerprint),
         dataset={
             "corpus": manifest.corpus,
-            "fingerprint": manifest.fingerprint(),
+            "protocol": datamodule.split.protocol,
+            "fold": datamodule.split.fold,
+            "fingerprint": fingerprint,
             "videos": {str(k): int(v) for k, v in manifest.table["partition"].value_counts().items()},
             "frames": sum(map(len, manifest.folders)),
+            "subject_overlap": subject_overlap(manifest),
         },
         warnings={
             "count": len(datamodule.warnings),
             "first": [str(warning) for warning in datamodule.warnings[:_WARNINGS_RECORDED]],
         },
     )
-    for warning in datamodule.warnings[:_WARNINGS_SHOWN]:
+    overlap = overlap_warning(manifest)
+    told = datamodule.warnings if overlap is None else (overlap, *datamodule.warnings)
+    for warning in told[:_WARNINGS_SHOWN]:
         log.warning("warning: %s", warning)
-    if len(datamodule.warnings) > _WARNINGS_SHOWN:
-        log.warning("and %d warnings more about the corpus", len(datamodule.warnings) - _WARNINGS_SHOWN)
+    if len(told) > _WARNINGS_SHOWN:
+        log.warning("and %d warnings more about the corpus", len(told) - _WARNINGS_SHOWN)
 
 
 def evaluate(

@@ -5,12 +5,13 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
 from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException, InstantiationException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
@@ -36,8 +37,9 @@ TARGETS_VARIABLE = "DEPRESSION_VR_TARGETS"
 """Environment variable that adds the user's own packages, such as ``mylab.networks.*``."""
 
 _PACKAGE = Path(__file__).parent
-# an installed package carries conf/ and experiments/ inside, a checkout beside src/
-_CONFIGS = _PACKAGE if (_PACKAGE / "conf").is_dir() else _PACKAGE.parents[1]
+IS_CHECKOUT = not (_PACKAGE / "conf").is_dir()
+CONFIGS = _PACKAGE.parents[1] if IS_CHECKOUT else _PACKAGE
+"""Where conf/ and experiments/ are: inside of an installed package, beside src/ in a checkout."""
 
 
 class ExperimentsOnSearchPath(SearchPathPlugin):
@@ -45,7 +47,7 @@ class ExperimentsOnSearchPath(SearchPathPlugin):
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         """Append the folder of recipes."""
-        search_path.append("depression-vr", f"file://{_CONFIGS / 'experiments'}")
+        search_path.append("depression-vr", f"file://{CONFIGS / 'experiments'}")
 
 
 Plugins.instance().register(ExperimentsOnSearchPath)
@@ -71,7 +73,7 @@ def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Cal
             except OmegaConfBaseException as error:
                 _exit(UserError(str(error).splitlines()[0], where=f"config key {error.full_key}"))
 
-        command = hydra.main(config_path=str(_CONFIGS / "conf"), config_name=config_name)(guarded)
+        command = hydra.main(config_path=str(CONFIGS / "conf"), config_name=config_name)(guarded)
 
         @functools.wraps(command)
         def main() -> None:
@@ -88,10 +90,26 @@ def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Cal
     return decorate
 
 
+def compose(config_name: str, overrides: Sequence[str]) -> DictConfig:
+    """The config that a command would get with these overrides, inside of another command or without one.
+
+    Raises:
+        UserError: an override is refused.
+    """
+    try:
+        if GlobalHydra.instance().is_initialized():
+            return hydra.compose(config_name, list(overrides))
+        with hydra.initialize_config_dir(str(CONFIGS / "conf")):
+            return hydra.compose(config_name, list(overrides))
+    except HydraException as error:
+        raise UserError(str(error).splitlines()[0], fix="correct the override or the config") from error
+
+
 def _log_to_the_run() -> None:
     """Send what libraries say to Hydra's handlers, which are the terminal and the run's log file."""
     logging.captureWarnings(True)
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec")  # Lightning's own code
+    warnings.filterwarnings("ignore", message="Total length of `list` across ranks is zero")  # no development
     for name in ("pytorch_lightning", "lightning_fabric"):
         logger = logging.getLogger(name)
         logger.handlers.clear()

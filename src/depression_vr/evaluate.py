@@ -17,7 +17,7 @@ from depression_vr.runs.console import print_metrics
 from depression_vr.runs.record import RunRecord
 from depression_vr.runs.run import Run, open_run
 
-CLIP_KEYS = ("clip_length", "frame_step", "size", "normalisation")
+CLIP_KEYS = ("clip_length", "frame_step", "size", "read_at", "regions", "normalisation")
 
 
 @entry_point("evaluate")

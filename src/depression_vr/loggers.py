@@ -5,14 +5,12 @@ import os
 import socket
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import ParseResult, urlparse
 
 import wandb
-from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import WandbLogger
 
-from depression_vr.data.corpora import PATH_KEYS
 from depression_vr.errors import UserError
 
 Mode = Literal["auto", "online", "offline", "disabled"]
@@ -99,13 +97,3 @@ def _answers() -> bool:
     except OSError:
         return False
     return True
-
-
-def shareable_config(config: DictConfig) -> dict[str, Any]:
-    """The resolved config for loggers: without the folders that corpora and runs lie in."""
-    content: Any = OmegaConf.to_container(config, resolve=True)
-    shared = {key: content[key] for key in ("name", "seed", "model", "optim", "input")}
-    shared["data"] = {key: value for key, value in content["data"].items() if key not in PATH_KEYS}
-    trainer = content["trainer"]
-    shared["trainer"] = {key: value for key, value in trainer.items() if key != "default_root_dir"}
-    return shared

@@ -1,4 +1,4 @@
-"""Train a network, evaluate its best checkpoint on the test partition and leave a run directory.
+"""Train a network, evaluate its checkpoint on the test partition and leave a run directory.
 
 ``python -m depression_vr.train model=sta_drn data=avec2014 data.root=FOLDER``
 """
@@ -10,17 +10,18 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from depression_vr import assembly
+from depression_vr.callbacks.selection import refuse_selection_without_development
 from depression_vr.entry import entry_point
 from depression_vr.learning.preflight import refuse_wrong_gradients
-from depression_vr.loggers import shareable_config
 from depression_vr.runs.console import print_metrics
 from depression_vr.runs.record import RunRecord
 from depression_vr.runs.run import Run
+from depression_vr.settings import shareable_config
 
 
 @entry_point("train")
 def main(config: DictConfig) -> float:
-    """Run one experiment; returns the best development MAE, which a sweep minimises."""
+    """Run one experiment; returns the best development MAE, which a sweep minimises (NaN without)."""
     config = assembly.with_absolute_paths(config)
     run = Run(Path(config.run_dir))
     with RunRecord(run, config, HydraConfig.get().overrides.task) as record:
@@ -31,6 +32,7 @@ def main(config: DictConfig) -> float:
         module.scale.fit(datamodule.training_labels())
         trainer = assembly.build_trainer(config)
         refuse_wrong_gradients(trainer)
+        refuse_selection_without_development(trainer, datamodule)
         settings = shareable_config(config)
         for logger in trainer.loggers:
             logger.log_hyperparams(settings)

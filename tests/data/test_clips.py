@@ -11,7 +11,7 @@ LENGTH = 8
 
 
 def shape(step: int = 1, length: int = LENGTH) -> ClipShape:
-    return ClipShape(length, step, (4, 4))
+    return ClipShape(length, step)
 
 
 def released_starts(n: int, length: int) -> list[int]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from depression_vr.data.augmentation import ColourJitter, HorizontalFlip, Normalisation
 from depression_vr.data.datamodule import ClipDataModule
-from depression_vr.data.datasets import ClipBatch
+from depression_vr.data.datasets import ClipBatch, NetworkBatch
 from depression_vr.data.table import CsvTable
 from depression_vr.errors import UserError
 
@@ -34,22 +34,35 @@ def clips_of(table: Path, **settings: Any) -> ClipDataModule:
     return ClipDataModule(CsvTable(table), **(defaults | settings))
 
 
-def training_epoch(clips: ClipDataModule, epoch: int) -> ClipBatch:
-    """All training clips of one epoch on the device, as the network sees them, in their order."""
+class Epoch(NamedTuple):
+    """All clips of one epoch in their order: what the network sees, and what the augmentation drew."""
+
+    view: torch.Tensor
+    score: torch.Tensor
+    video: torch.Tensor
+    window: torch.Tensor
+    uniforms: torch.Tensor
+
+
+def training_epoch(clips: ClipDataModule, epoch: int) -> Epoch:
+    """All training clips of one epoch, of a network that sees the whole frame."""
     trainer = pl.Trainer(logger=False, enable_checkpointing=False, accelerator="cpu")
     trainer.training = True
     clips.trainer = trainer
     loader = clips.train_dataloader()
     loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
-    batches = [on_device(clips, batch) for batch in loader]
-    return ClipBatch(*(torch.cat(column) for column in zip(*batches, strict=True)))
+    batches = []
+    for read in loader:
+        (view,), *keys = on_device(clips, read)
+        batches.append((view, *keys, read.uniforms))
+    return Epoch(*(torch.cat(column) for column in zip(*batches, strict=True)))
 
 
-def on_device(clips: ClipDataModule, batch: ClipBatch | UserError) -> ClipBatch:
+def on_device(clips: ClipDataModule, batch: ClipBatch | UserError) -> NetworkBatch:
     return clips.on_after_batch_transfer(clips.on_before_batch_transfer(batch, 0), 0)
 
 
-def evaluated(clips: ClipDataModule) -> Iterator[ClipBatch]:
+def evaluated(clips: ClipDataModule) -> Iterator[NetworkBatch]:
     clips.trainer = None
     return (on_device(clips, batch) for batch in clips.test_dataloader())
 
@@ -92,7 +105,7 @@ def test_evaluation_gives_every_window_unchanged_in_order(csv_corpus: Path) -> N
     with Image.open(path) as image:
         pixels = np.asarray(image.resize((18, 16), Image.Resampling.BICUBIC))
     expected = (torch.from_numpy(pixels.copy()).permute(2, 0, 1) / 255 - 0.5) / 0.25
-    torch.testing.assert_close(batches[0].clips[1, :, 3], expected)
+    torch.testing.assert_close(batches[0].views[0][1, :, 3], expected)
 
 
 def test_folders_are_listed_once(csv_corpus: Path) -> None:
@@ -115,10 +128,10 @@ def test_a_bad_frame_stops_with_its_name(csv_corpus: Path, workers: int, damage:
 @pytest.mark.parametrize("damage", ["truncated", "missing", "text", "bomb"])
 def test_a_bad_frame_is_replaced_by_its_neighbour_and_counted(csv_corpus: Path, damage: str) -> None:
     clips = clips_of(csv_corpus, on_bad_frame="skip", clip_length=16, frame_step=1)
-    whole = next(evaluated(clips)).clips[0]
+    whole = next(evaluated(clips)).views[0][0]
     assert clips.substituted_frames == 0
     spoil(clips, damage)
-    replaced = next(evaluated(clips)).clips[0]
+    replaced = next(evaluated(clips)).views[0][0]
     neighbour = [0, 1, 2, 3, 3, *range(5, 16)]  # frame 4, of a video of 31, is unreadable
     assert torch.equal(replaced, whole[:, neighbour])
     assert clips.substituted_frames == 1
@@ -155,7 +168,7 @@ def test_grey_and_palette_frames_become_rgb(csv_corpus: Path) -> None:
     folder = clips.manifest.folders[int(clips.manifest.rows("test")[0])]
     for frame, mode in ((0, "L"), (1, "P"), (2, "RGBA")):
         Image.new(mode, (9, 9), 3).save(folder.frame_path(frame), format="PNG")
-    assert next(evaluated(clips)).clips.shape[1] == 3
+    assert next(evaluated(clips)).views[0].shape[1] == 3
 
 
 def test_short_videos_are_warned_about(csv_corpus: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from depression_vr.learning.loss import ScoreLoss
+from depression_vr.learning.loss import RootMeanSquaredError, ScoreLoss
 from depression_vr.learning.metrics import VideoMetrics, ccc, pearson
 from depression_vr.learning.scale import ScoreScale
 
@@ -83,3 +83,52 @@ def test_a_constant_estimate_has_no_concordance_and_no_correlation() -> None:
     x, y = torch.full((5,), 15.0), torch.arange(5.0)
     assert ccc(x, y).item() == 0
     assert pearson(x, y).isnan()
+
+
+def test_a_factor_of_one_makes_y_the_score() -> None:
+    scale = ScoreScale(factor=1)
+    y = torch.tensor([-3.0, 0.0, 17.5, 70.0])
+    torch.testing.assert_close(scale.unbounded_score(y), y)
+    torch.testing.assert_close(scale.target(y), y)
+    torch.testing.assert_close(scale.score(y), torch.tensor([0.0, 0.0, 17.5, 70.0]))
+    torch.testing.assert_close(ScoreScale(factor=1, clip=True).score(y), torch.tensor([0.0, 0.0, 17.5, 63.0]))
+
+
+@pytest.mark.parametrize("settings", [{}, {"factor": 1}, {"maximum": 24}], ids=str)
+def test_targets_and_scores_undo_each_other(settings: dict[str, float]) -> None:
+    scale, score = ScoreScale(**settings), torch.tensor([0.0, 5.0, 24.0])  # type: ignore[arg-type]
+    torch.testing.assert_close(scale.unbounded_score(scale.target(score)), score)
+
+
+def test_the_factor_travels_with_the_weights() -> None:
+    other = ScoreScale()
+    other.load_state_dict(ScoreScale(factor=1).state_dict())
+    assert other.score(torch.tensor([7.0])).item() == 7
+
+
+def test_the_root_of_the_mean_squared_error_and_its_gradient_are_those_of_the_formula() -> None:
+    estimate = torch.tensor([1.0, 7.0, 3.0, 10.0], requires_grad=True)
+    target = torch.tensor([2.0, 2.0, 5.0, 10.0])
+    loss = RootMeanSquaredError()(estimate, target)
+    loss.backward()
+    rmse = math.sqrt((1 + 25 + 4 + 0) / 4)
+    assert loss.item() == pytest.approx(rmse)
+    expected = [error / (4 * rmse) for error in (-1, 5, -2, 0)]
+    torch.testing.assert_close(estimate.grad, torch.tensor(expected))
+
+
+@pytest.mark.parametrize("clips", [1, 3])
+def test_a_perfect_estimate_has_no_loss_and_a_gradient_of_zero(clips: int) -> None:
+    estimate = torch.full((clips,), 20.0, requires_grad=True)
+    loss = RootMeanSquaredError()(estimate, torch.full((clips,), 20.0))
+    loss.backward()
+    assert loss.item() == 0
+    assert estimate.grad is not None
+    assert estimate.grad.tolist() == [0.0] * clips
+
+
+def test_the_root_of_the_mean_squared_error_is_in_points_whatever_the_scale() -> None:
+    loss = ScoreLoss([RootMeanSquaredError()], compare="score")
+    y, score = torch.tensor([12.0, 20.0]), torch.tensor([10.0, 20.0])
+    assert loss(y, score, ScoreScale(factor=1)).item() == pytest.approx(math.sqrt(2))
+    assert loss(y / 63, score, ScoreScale()).item() == pytest.approx(math.sqrt(2))

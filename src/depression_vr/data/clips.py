@@ -18,12 +18,10 @@ class ClipShape:
     Attributes:
         length: frames per clip, T.
         step: every how many frames of the video one is kept.
-        size: height and width in pixels, ``(H, W)``.
     """
 
     length: int
     step: int
-    size: tuple[int, int]
 
     def kept(self, frames: Count) -> Count:
         """How many frames remain of videos of ``frames`` frames when every ``step``-th is kept."""

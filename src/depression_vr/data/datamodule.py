@@ -16,12 +16,16 @@ from depression_vr.data.datasets import (
     ClipBatch,
     ErrorsAsValues,
     EvaluationWindows,
+    NetworkBatch,
     TrainingClips,
     TrainingOrder,
     collate_clips,
 )
+from depression_vr.data.frames import prevailing_size
 from depression_vr.data.manifest import Corpus, Manifest
+from depression_vr.data.protocol import Protocol, Split
 from depression_vr.data.reader import ClipReader, OnBadFrame
+from depression_vr.data.regions import WHOLE_FRAME, Region, RegionViews
 from depression_vr.errors import Problem, UserError
 
 Loader = DataLoader[ClipBatch | UserError]
@@ -34,7 +38,11 @@ class ClipDataModule(pl.LightningDataModule):
         corpus: where videos and scores come from.
         clip_length: frames per clip, T.
         frame_step: every how many frames of a video one is kept.
-        size: height and width of a clip in pixels; one number for a square.
+        size: height and width in pixels of what the network sees; one number for a square.
+        read_at: the resolution at which frames are read: ``size`` resizes them while reading, with PIL's
+            filter as the STA-DRN release does; ``own`` keeps what they have, so that regions keep their
+            detail, and resizes on the device.
+        regions: of the frame; the network gets one view of each.
         batch_size: clips per training batch.
         evaluation_batch_size: windows per evaluation batch.
         num_workers: processes that read frames; changes no pixel.
@@ -43,12 +51,15 @@ class ClipDataModule(pl.LightningDataModule):
         label_noise: standard deviation of the noise added to a training score, in points.
         drop_last: leave out the last batch of an epoch when it is not full.
         on_bad_frame: ``error`` or ``skip``.
-        protocol: ``dev_selected`` trains on training, selects on development and tests once.
+        protocol: what is done with the partitions, as `Split` applies it.
+        folds: groups of subjects, for the protocol ``subject_disjoint_kfold``.
+        fold: the one of them that is tested, 0..folds-1.
         evaluate_on: the partition that the test loop runs over.
         seed: of clip starts, order, augmentation and label noise.
 
     Raises:
         pydantic.ValidationError: a setting of a wrong type or out of its range.
+        UserError: protocol, folds and fold do not go together.
     """
 
     @validate_call(config=ConfigDict(arbitrary_types_allowed=True))
@@ -59,6 +70,8 @@ class ClipDataModule(pl.LightningDataModule):
         clip_length: PositiveInt,
         frame_step: PositiveInt,
         size: PositiveInt | tuple[PositiveInt, PositiveInt],
+        read_at: Literal["size", "own"] = "size",
+        regions: Sequence[Region] = (WHOLE_FRAME,),
         batch_size: PositiveInt,
         evaluation_batch_size: PositiveInt,
         num_workers: NonNegativeInt,
@@ -67,14 +80,18 @@ class ClipDataModule(pl.LightningDataModule):
         label_noise: NonNegativeFloat = 0.0,
         drop_last: bool = False,
         on_bad_frame: OnBadFrame = "error",
-        protocol: Literal["dev_selected"] = "dev_selected",
+        protocol: Protocol = "dev_selected",
+        folds: int = 5,
+        fold: NonNegativeInt | None = None,
         evaluate_on: Literal["training", "development", "test"] = "test",
         seed: NonNegativeInt = 0,
     ) -> None:
         super().__init__()
         height, width = (size, size) if isinstance(size, int) else size
-        self.shape = ClipShape(clip_length, frame_step, (height, width))
-        self.reader = ClipReader(self.shape.size, on_bad_frame)
+        self.shape = ClipShape(clip_length, frame_step)
+        self.views = RegionViews(regions, (height, width))
+        self.read_at = read_at
+        self.on_bad_frame = on_bad_frame
         self.augmentation = Augmentation(augmentation)
         self.normalisation = normalisation
         self.batch_size = batch_size
@@ -86,15 +103,29 @@ class ClipDataModule(pl.LightningDataModule):
         self.seed = seed
         self.substituted_frames = 0
         self.corpus = corpus
+        self.split = Split(protocol, folds, fold)
 
     @cached_property
     def manifest(self) -> Manifest:
         """The whole corpus, found and validated at the first look; no pixel is read.
 
+        A video's ``partition`` is its role under the protocol.
+
         Raises:
-            UserError: everything that is wrong with the corpus.
+            UserError: everything that is wrong with the corpus; or the protocol does not fit it.
         """
-        return self.corpus.manifest()
+        return self.split.applied(self.corpus.manifest())
+
+    @property
+    def selects(self) -> bool:
+        """Whether there is a development partition to select a checkpoint on."""
+        return self.split.selects
+
+    @cached_property
+    def reader(self) -> ClipReader:
+        """Reads clips, all frames of one resolution: a batch holds clips of several videos."""
+        size = self.views.size if self.read_at == "size" else prevailing_size(self.manifest.folders)
+        return ClipReader(size, self.on_bad_frame)
 
     @cached_property
     def warnings(self) -> tuple[Problem, ...]:
@@ -112,6 +143,12 @@ class ClipDataModule(pl.LightningDataModule):
         ]
 
     def _require(self, partition: str) -> None:
+        if partition == "development" and not self.selects:
+            raise UserError(
+                f"data.protocol={self.split.protocol} has merged the development partition into training",
+                where="config key data.protocol",
+                fix="use the test partition, or train with data.protocol=dev_selected",
+            )
         if not len(self.manifest.rows(partition)):
             raise UserError(
                 f"the corpus {self.manifest.corpus} has no video in the {partition} partition",
@@ -160,8 +197,10 @@ class ClipDataModule(pl.LightningDataModule):
             )
         return self._loader(self.training_clips(), self.batch_size, self.training_order())
 
-    def val_dataloader(self) -> Loader:
-        """Every window of the development partition."""
+    def val_dataloader(self) -> Loader | list[Loader]:
+        """Every window of the development partition; no loader where the protocol has no such partition."""
+        if not self.selects:
+            return []
         return self._loader(self.windows("development"), self.evaluation_batch_size)
 
     def test_dataloader(self) -> Loader:
@@ -192,9 +231,10 @@ class ClipDataModule(pl.LightningDataModule):
         self.substituted_frames += int(batch.substituted.sum())
         return batch
 
-    def on_after_batch_transfer(self, batch: ClipBatch, dataloader_idx: int) -> ClipBatch:
-        """Augment (in training) and normalise on the device."""
+    def on_after_batch_transfer(self, batch: ClipBatch, dataloader_idx: int) -> NetworkBatch:
+        """Augment (in training), cut to the network's views and normalise, all on the device."""
         clips = batch.clips.float().div_(255)
         if self.trainer is not None and self.trainer.training:
             clips = self.augmentation(clips, batch.uniforms)
-        return batch._replace(clips=self.normalisation(clips))
+        views = tuple(self.normalisation(view) for view in self.views(clips))
+        return NetworkBatch(views, batch.score, batch.video, batch.window)

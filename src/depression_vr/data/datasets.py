@@ -19,8 +19,7 @@ class ClipBatch(NamedTuple):
     """Clips and what they are keyed by. A dataset gives one clip; collated, B is the first dimension.
 
     Attributes:
-        clips: ``(B, T, 3, H, W)`` uint8 0..255 up to the device, then ``(B, 3, T, H, W)`` float,
-            normalised.
+        clips: ``(B, T, 3, H, W)``, uint8 0..255.
         score: ``(B,)``, what training aims at; with label noise where the recipe adds it.
         video: ``(B,)``, row of the manifest.
         window: ``(B,)``, number of the window within the video.
@@ -34,6 +33,22 @@ class ClipBatch(NamedTuple):
     window: Tensor
     uniforms: Tensor
     substituted: Tensor
+
+
+class NetworkBatch(NamedTuple):
+    """What a network sees of a batch, on the device, and what its scores are keyed by.
+
+    Attributes:
+        views: ``(B, 3, T, H, W)`` float, normalised; one per region of the face that the network takes.
+        score: ``(B,)``, as in `ClipBatch`.
+        video: ``(B,)``, row of the manifest.
+        window: ``(B,)``, number of the window within the video.
+    """
+
+    views: tuple[Tensor, ...]
+    score: Tensor
+    video: Tensor
+    window: Tensor
 
 
 class EpochVideo(NamedTuple):

@@ -2,13 +2,20 @@
 
 import os
 import struct
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from depression_vr.errors import UserError
+
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
+
+_HEADER_THREADS = 8
 
 # what PIL's decoders raise of damaged files beside OSError
 _DECODER_ERRORS = (SyntaxError, ValueError, struct.error, Image.DecompressionBombError)
@@ -50,6 +57,29 @@ class FrameFolder:
     def frame_path(self, frame: int) -> Path:
         """Path of one frame, ``frame`` in ``0..len(self) - 1``."""
         return self.path / os.fsdecode(bytes(self.names[frame]))
+
+
+def prevailing_size(folders: Sequence[FrameFolder]) -> tuple[int, int]:
+    """Height and width that most videos' first frames have, the larger one of two; only headers are read.
+
+    Raises:
+        UserError: no first frame can be opened.
+    """
+    with ThreadPoolExecutor(_HEADER_THREADS) as pool:
+        sizes = Counter(filter(None, pool.map(_first_size, folders)))
+    if not sizes:
+        raise UserError(
+            "no video's first frame can be opened", where=str(folders[0].path), fix="restore the frames"
+        )
+    return max(sizes, key=lambda size: (sizes[size], size))
+
+
+def _first_size(folder: FrameFolder) -> tuple[int, int] | None:
+    try:
+        with Image.open(folder.frame_path(0)) as image:
+            return image.height, image.width
+    except (OSError, *_DECODER_ERRORS):
+        return None  # whoever reads that frame says so
 
 
 def read_frame(path: Path, size: tuple[int, int]) -> np.ndarray:

@@ -27,18 +27,24 @@ class Manifest:
     Attributes:
         corpus: name of the corpus, such as ``avec2014``.
         table: columns `COLUMNS`. ``path`` is the absolute folder of frames, ``label`` the score
-            (0..maximum), ``partition`` one of `PARTITIONS`. Videos of one ``recording`` (AVEC2014's two
+            (0..maximum), ``partition`` one of `PARTITIONS`: the corpus's own, or, once a run's protocol has
+            been applied, the video's role in that run. Videos of one ``recording`` (AVEC2014's two
             tasks) share its label.
         maximum: the highest score of the scale, 63 for BDI-II.
         folders: the listed frames, one folder per row.
-        warnings: what is suspicious but does not stop a run.
+        remarks: what is suspicious but does not stop a run, beside what the table itself says.
     """
 
     corpus: str
     table: pd.DataFrame
     maximum: float
     folders: tuple[FrameFolder, ...]
-    warnings: tuple[Problem, ...] = ()
+    remarks: tuple[Problem, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What is suspicious but does not stop a run: the remarks, and subjects in several partitions."""
+        return (*self.remarks, *_leak_warnings(self.table))
 
     def rows(self, partition: str) -> np.ndarray:
         """Row numbers of the videos of one partition, shape ``(n,)``."""
@@ -139,7 +145,7 @@ def build_manifest(
             fix="correct the rows or files named above; nothing was trained",
         )
     table = rows[list(COLUMNS)].assign(label=labels.astype(float))
-    return Manifest(corpus, table, maximum, tuple(folders), tuple(_leak_warnings(table)))
+    return Manifest(corpus, table, maximum, tuple(folders))
 
 
 def _label_problems(source: str, given: object, label: float, maximum: float) -> list[Problem]:

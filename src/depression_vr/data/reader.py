@@ -28,7 +28,7 @@ class ClipReader:
     """Reads clips and decides what happens when a frame cannot be read.
 
     Args:
-        size: height and width of the clip in pixels.
+        size: height and width in pixels at which frames are read.
         on_bad_frame: ``error`` stops and names the file, ``skip`` takes the nearest readable frame of
             the same video and counts it.
     """

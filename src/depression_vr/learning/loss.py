@@ -3,9 +3,22 @@
 from collections.abc import Sequence
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from depression_vr.learning.scale import ScoreScale
+
+
+class RootMeanSquaredError(nn.Module):
+    """Root of a batch's mean squared error, a scalar; its gradient at a perfect estimate is 0.
+
+    >>> RootMeanSquaredError()(torch.tensor([1.0, 7.0]), torch.tensor([2.0, 0.0]))
+    tensor(5.)
+    """
+
+    def forward(self, estimate: Tensor, target: Tensor) -> Tensor:
+        """Of ``(B,)`` each."""
+        return torch.linalg.vector_norm(estimate - target) / len(target) ** 0.5
 
 
 class ScoreLoss(nn.Module):

@@ -11,6 +11,7 @@ class ScoreScale(nn.Module):
 
     Args:
         maximum: the highest score of the scale, 63 for BDI-II.
+        factor: points per unit of y; the maximum where None.
         standardise: take offset and factor from the training labels (mean and standard deviation)
             instead; then y starts where the mean predictor stands, and short recipes learn.
         clip: also cut scores at the maximum.
@@ -19,13 +20,19 @@ class ScoreScale(nn.Module):
     offset: Tensor
     factor: Tensor
 
-    def __init__(self, maximum: float = 63.0, standardise: bool = False, clip: bool = False) -> None:
+    def __init__(
+        self,
+        maximum: float = 63.0,
+        factor: float | None = None,
+        standardise: bool = False,
+        clip: bool = False,
+    ) -> None:
         super().__init__()
         self.maximum = maximum
         self.standardise = standardise
         self.clip = clip
         self.register_buffer("offset", torch.tensor(0.0))
-        self.register_buffer("factor", torch.tensor(float(maximum)))
+        self.register_buffer("factor", torch.tensor(float(maximum if factor is None else factor)))
 
     def fit(self, labels: Tensor) -> None:
         """Take mean and deviation of the training labels, ``(n,)``, where the scale is standardised."""

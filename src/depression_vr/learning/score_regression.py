@@ -9,7 +9,7 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from depression_vr.data.datasets import ClipBatch
+from depression_vr.data.datasets import NetworkBatch
 from depression_vr.errors import UserError
 from depression_vr.learning.loss import ScoreLoss
 from depression_vr.learning.metrics import VideoMetrics, mae
@@ -23,7 +23,7 @@ class ScoreRegression(pl.LightningModule):
     """Trains and evaluates a network that puts out one number per clip.
 
     Args:
-        network: ``(B, 3, T, H, W)`` to y ``(B,)``.
+        network: views ``(B, 3, T, H, W)``, one argument per region of the face, to y ``(B,)``.
         scale: between y and score.
         loss: of (y, score, scale); not needed to evaluate.
         optimizer: builds the optimizer from the parameters; not needed to evaluate.
@@ -47,14 +47,14 @@ class ScoreRegression(pl.LightningModule):
         self.development = VideoMetrics()
         self.evaluation = VideoMetrics()
 
-    def forward(self, clips: Tensor) -> Tensor:
-        """Scores in points, ``(B,)``, of normalised clips ``(B, 3, T, H, W)``."""
-        return self.scale.score(self.network(clips).float())
+    def forward(self, *views: Tensor) -> Tensor:
+        """Scores in points, ``(B,)``, of normalised views ``(B, 3, T, H, W)``."""
+        return self.scale.score(self.network(*views).float())
 
-    def training_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: NetworkBatch, batch_idx: int) -> Tensor:
         """Loss of one batch."""
         assert self.loss is not None
-        y = self.network(batch.clips).float()
+        y = self.network(*batch.views).float()
         loss: Tensor = self.loss(y, batch.score, self.scale)
         clips = len(batch.score)
         self.log("training/loss", loss, on_step=True, on_epoch=True, batch_size=clips)
@@ -62,16 +62,32 @@ class ScoreRegression(pl.LightningModule):
         self.log("training/mae", error, on_step=True, on_epoch=True, prog_bar=True, batch_size=clips)
         return loss
 
-    def validation_step(self, batch: ClipBatch, batch_idx: int) -> None:
+    def on_train_epoch_end(self) -> None:
+        """See whether the epoch went well: there may be no development partition that would show it.
+
+        Raises:
+            UserError: training has diverged.
+        """
+        if not self.trainer.callback_metrics["training/loss_epoch"].isfinite():
+            raise self._diverged("training partition", "loss is")
+
+    def _diverged(self, where: str, what: str) -> UserError:
+        return UserError(
+            f"the network's {what} not finite after epoch {self.current_epoch}",
+            where=where,
+            fix="lower optim.optimizer.lr",
+        )
+
+    def validation_step(self, batch: NetworkBatch, batch_idx: int) -> None:
         """Keep the windows' scores."""
         self._keep(self.development, batch)
 
-    def test_step(self, batch: ClipBatch, batch_idx: int) -> None:
+    def test_step(self, batch: NetworkBatch, batch_idx: int) -> None:
         """Keep the windows' scores."""
         self._keep(self.evaluation, batch)
 
-    def _keep(self, metrics: VideoMetrics, batch: ClipBatch) -> None:
-        metrics.update(batch.video, batch.window, self(batch.clips), batch.score)
+    def _keep(self, metrics: VideoMetrics, batch: NetworkBatch) -> None:
+        metrics.update(batch.video, batch.window, self(*batch.views), batch.score)
 
     def on_validation_epoch_end(self) -> None:
         """Log the development partition's metrics over videos.
@@ -81,11 +97,7 @@ class ScoreRegression(pl.LightningModule):
         """
         metrics = self.development.compute()
         if not metrics["mae"].isfinite():
-            raise UserError(
-                f"the network's scores are not finite after epoch {self.current_epoch}",
-                where="development partition",
-                fix="lower optim.optimizer.lr",
-            )
+            raise self._diverged("development partition", "scores are")
         self._log_metrics("development", metrics)
         self.development.reset()
 

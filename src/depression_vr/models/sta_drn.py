@@ -10,6 +10,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from depression_vr.models.attention import ATTENTION, AttentionBuilder
+from depression_vr.models.layers import ConvNorm, initialise
 
 EXPANSION = 4
 STEM_PLANES = 64
@@ -24,15 +25,6 @@ class Stem(nn.Sequential):
         self.norm = nn.BatchNorm3d(STEM_PLANES, momentum=norm_momentum)
         self.relu = nn.ReLU(inplace=True)
         self.pool = nn.MaxPool3d(kernel_size=3, stride=(1, 2, 2), padding=1)
-
-
-class ConvNorm(nn.Sequential):
-    """Convolution without bias, then batch norm."""
-
-    def __init__(self, in_planes: int, out_planes: int, kernel: int, stride: int, momentum: float) -> None:
-        super().__init__()
-        self.conv = nn.Conv3d(in_planes, out_planes, kernel, stride=stride, padding=kernel // 2, bias=False)
-        self.norm = nn.BatchNorm3d(out_planes, momentum=momentum)
 
 
 class Bottleneck(nn.Module):
@@ -112,12 +104,7 @@ class StaDrn(nn.Module):
             self.stages.append(blocks)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(width, 1)
-        self._initialise()
-
-    def _initialise(self) -> None:
-        for module in self.modules():
-            if isinstance(module, nn.Conv3d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        initialise(self)
 
     def forward(self, clips: Tensor) -> Tensor:
         """One unbounded number per clip.

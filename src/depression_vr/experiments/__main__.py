@@ -1,0 +1,53 @@
+"""Measure the recipes that are not measured yet, and write the table of published and measured results.
+
+``python -m depression_vr.experiments``
+``python -m depression_vr.experiments recipes=[sta_drn_avec2014_paper] overrides='["data.root=FOLDER"]'``
+"""
+
+import logging
+import sys
+
+from omegaconf import DictConfig
+
+from depression_vr.entry import entry_point
+from depression_vr.errors import UserError
+from depression_vr.experiments.recipes import find_recipes
+from depression_vr.experiments.results import Measurement, add_result, read_results
+from depression_vr.experiments.runner import missing_jobs, run_all
+from depression_vr.experiments.table import tables, write_table
+from depression_vr.experiments.wanted import read_settings, wanted_jobs
+
+log = logging.getLogger(__name__)
+
+INTERRUPTED = 130  # as of a command that a shell saw end by Ctrl-C
+
+
+@entry_point("experiments")
+def main(config: DictConfig) -> None:
+    """Run what is missing; the results file and the table are written after every run."""
+    settings = read_settings(config)
+    recipes = find_recipes(settings.experiments)
+    wanted = wanted_jobs(settings, recipes) if settings.run else []
+    missing = missing_jobs(wanted, read_results(settings.results))
+
+    def add(measurement: Measurement) -> None:
+        add_result(settings.results, measurement)
+        write_table(settings.readme, tables(recipes, read_results(settings.results)))
+
+    write_table(settings.readme, tables(recipes, read_results(settings.results)))
+    try:
+        problems = run_all(missing, add)
+    except KeyboardInterrupt:
+        log.error("interrupted; the same command goes on")
+        sys.exit(INTERRUPTED)
+    print(f"written: {settings.readme}")
+    if problems:
+        raise UserError(
+            f"{len(problems)} of {len(missing)} runs failed:",
+            problems=problems,
+            fix="correct what they say; the same command tries them again",
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,316 @@
+"""Run what is not measured yet: each recipe and seed as a training in a process of its own."""
+
+import csv
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from depression_vr.errors import Problem, UserError
+from depression_vr.experiments.recipes import Recipe, compose_recipe, quoted
+from depression_vr.experiments.results import Measurement
+from depression_vr.runs.run import Run
+from depression_vr.settings import run_fingerprint, settings_fingerprint
+
+_SECONDS_BETWEEN_LOOKS = 1.0
+_SECONDS_TO_END = 10.0  # for a training that was told to
+_LINES_SHOWN = 8
+
+
+class FailedError(Exception):
+    """A run left nothing that could be measured."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run that is wanted.
+
+    Attributes:
+        recipe: what to train.
+        seed: with which seed.
+        out: folder of all runs, absolute.
+        overrides: more of the training's command line.
+    """
+
+    recipe: Recipe
+    seed: int
+    out: Path
+    overrides: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.recipe.name} seed {self.seed}"
+
+    @property
+    def run(self) -> Run:
+        """Its run directory."""
+        return Run(self.out / self.recipe.name / f"seed{self.seed}")
+
+    @property
+    def log(self) -> Path:
+        """What the training printed."""
+        return self.out / self.recipe.name / f"seed{self.seed}.log"
+
+    @property
+    def command(self) -> list[str]:
+        """The training; what decides where its result goes comes last and so wins."""
+        folder = f"hydra.run.dir={quoted(str(self.run.folder))}"
+        own = (f"seed={self.seed}", folder, "logger=csv")
+        return [
+            *(sys.executable, "-m", "depression_vr.train"),
+            *(*self.recipe.overrides, *self.overrides, *own),
+        ]
+
+
+def refuse_other_settings(recipe: Recipe, overrides: Sequence[str]) -> None:
+    """Refuse overrides with which a training would not be one of the recipe.
+
+    Raises:
+        UserError: they change the settings, or are wrong.
+    """
+    where = f"config key overrides: {' '.join(overrides)}"
+    try:
+        changed = settings_fingerprint(compose_recipe(recipe, overrides))
+    except UserError as error:
+        raise UserError(error.what, where=where, fix=error.fix) from error
+    if changed != recipe.settings:
+        raise UserError(
+            f"they change the settings of {recipe.name}: fingerprint {changed}, not {recipe.settings}",
+            where=where,
+            fix="override what no result depends on, such as data.root; other settings are another recipe",
+        )
+
+
+def is_present(measurement: Measurement, recipe: Recipe) -> bool:
+    """Whether it is of this recipe, with the settings that the recipe has now."""
+    return (measurement.recipe, measurement.settings) == (recipe.name, recipe.settings)
+
+
+def missing_jobs(jobs: Sequence[Job], measurements: Sequence[Measurement]) -> list[Job]:
+    """The jobs that have no measurement with the present settings."""
+    return [
+        job
+        for job in jobs
+        if not any(is_present(row, job.recipe) and row.seed == job.seed for row in measurements)
+    ]
+
+
+def measured(job: Job) -> Measurement | None:
+    """What the job's run directory says; None where no run of this recipe as it is now has finished there."""
+    run = job.run
+    if not all(file.is_file() for file in (run.config_file, run.record_file, run.metrics_file)):
+        return None
+    config, record = run.config(), run.record()
+    is_of_job = settings_fingerprint(config) == job.recipe.settings and config.seed == job.seed
+    if record["status"] != "finished" or not is_of_job:
+        return None
+    metrics = run.metrics()
+    videos, mean = metrics["videos"], metrics["references"]["mean_predictor"]
+    started, ended = (datetime.fromisoformat(record[key]) for key in ("started", "ended"))
+    return Measurement(
+        recipe=job.recipe.name,
+        seed=job.seed,
+        mae=videos["mae"],
+        rmse=videos["rmse"],
+        ccc=videos["ccc"],
+        mean_predictor_mae=mean["mae"],
+        mean_predictor_rmse=mean["rmse"],
+        fingerprint=run_fingerprint(config, record["dataset"]["fingerprint"]),
+        commit=record["git_commit"],
+        dirty=record["git_dirty"],
+        minutes=round((ended - started).total_seconds() / 60, 2),
+        torch=record["packages"]["torch"],
+        cores=record["hardware"]["cores"],
+    )
+
+
+def run_all(jobs: Sequence[Job], add: Callable[[Measurement], None]) -> list[Problem]:
+    """Measure every job, and return what failed. One that fails does not stop the others.
+
+    Runs that have finished already, such as before a kill, are taken as they are. An interrupt ends the
+    training that is under way; what was added before stays.
+
+    Args:
+        jobs: what to run, in this order.
+        add: gets each measurement at once.
+    """
+    to_train: list[Job] = []
+    for job in jobs:
+        finished = measured(job)
+        if finished is None:
+            to_train.append(job)
+        else:
+            add(finished)
+    problems: list[Problem] = []
+    if not to_train:
+        return problems
+    with _interrupts(), _Display(len(to_train)) as display:
+        for job in to_train:
+            try:
+                measurement = _train(job, display)
+            except FailedError as error:
+                display.say(f"{job}: failed: {error}")
+                problems.append(Problem(str(job), str(error).splitlines()[0].rstrip(":")))
+            else:
+                add(measurement)
+                display.say(f"{job}: MAE {measurement.mae:.2f}, RMSE {measurement.rmse:.2f}")
+            display.advance()
+    return problems
+
+
+def _train(job: Job, display: "_Display") -> Measurement:
+    job.log.parent.mkdir(parents=True, exist_ok=True)
+    display.show(str(job), 0)
+    with _locked(job.log) as log:
+        _clear(job.run.folder)
+        with _process(job.command, log) as process:
+            while process.poll() is None:
+                _wait(process, _SECONDS_BETWEEN_LOOKS)
+                epochs = job.recipe.epochs
+                epoch = min(_epochs_done(job.run), epochs)
+                display.show(f"{job}, epoch {epoch}/{epochs}", epoch / epochs)
+    if process.returncode != 0:
+        raise FailedError(f"exit code {process.returncode}, log {job.log}:\n{_last_lines(job.log)}")
+    measurement = measured(job)
+    if measurement is None:
+        raise FailedError(
+            f"left no finished run with the recipe's settings in {job.run.folder}, log {job.log}"
+        )
+    return measurement
+
+
+@contextmanager
+def _locked(log: Path) -> Iterator[TextIO]:
+    """The empty log. Its lock is the training's too: it holds while either process lives."""
+    with log.open("a", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise FailedError(f"another process is training it, log {log}") from error
+        file.truncate(0)
+        yield file
+
+
+def _clear(folder: Path) -> None:
+    """Remove an unfinished run, or one with other settings."""
+    if not folder.exists() and not folder.is_symlink():
+        return
+    ours = (folder / ".hydra").is_dir() or Run(folder).record_file.is_file()
+    if folder.is_symlink() or not folder.is_dir() or (not ours and any(folder.iterdir())):
+        raise FailedError(f"{folder} is in the way and no run directory: move it, or use another `out`")
+    shutil.rmtree(folder)
+
+
+@contextmanager
+def _process(command: Sequence[str], log: TextIO) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that is ended with the block.
+
+    In a session of its own, so that Ctrl-C reaches it through us, once and with its workers.
+    """
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+    ) as process:
+        try:
+            yield process
+        except BaseException:
+            try:
+                process.send_signal(signal.SIGINT)
+                _wait(process, _SECONDS_TO_END)
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+            raise
+
+
+def _wait(process: "subprocess.Popen[bytes]", seconds: float) -> None:
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return
+
+
+@contextmanager
+def _interrupts() -> Iterator[None]:
+    """A hang-up or a request to terminate is handled as Ctrl-C is, so that no training stays behind."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _epochs_done(run: Run) -> int:
+    """The epochs that the training has written metrics of."""
+    try:
+        with (run.folder / "logs" / "metrics.csv").open(newline="", encoding="utf-8") as file:
+            return max((int(row["epoch"]) + 1 for row in csv.DictReader(file) if row.get("epoch")), default=0)
+    except (OSError, ValueError):  # not there yet, or just being written
+        return 0
+
+
+def _last_lines(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return "\n".join(f"    {line}" for line in [line for line in lines if line.strip()][-_LINES_SHOWN:])
+
+
+class _RunsAnHour(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{3600 * task.speed:.1f} runs/h" if task.speed else "")
+
+
+class _Display:
+    """A progress bar on stderr, and lines above it."""
+
+    def __init__(self, runs: int) -> None:
+        columns = (BarColumn(), MofNCompleteColumn(), _RunsAnHour(), TimeRemainingColumn())
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            *columns,
+            console=Console(stderr=True),
+            speed_estimate_period=float("inf"),
+        )
+        self._task = self._progress.add_task("", total=runs)
+        self._ended = 0
+
+    def __enter__(self) -> "_Display":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def show(self, what: str, done: float) -> None:
+        """Show what is under way, and the share of it that is done."""
+        self._progress.update(self._task, description=what, completed=self._ended + min(done, 0.99))
+
+    def advance(self) -> None:
+        """Count a run that has ended."""
+        self._ended += 1
+        self._progress.update(self._task, completed=self._ended)
+
+    def say(self, line: str) -> None:
+        """Print a line above the bar."""
+        self._progress.console.print(line, soft_wrap=True, highlight=False, markup=False)

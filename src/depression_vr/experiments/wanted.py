@@ -1,0 +1,91 @@
+"""What the command is asked for."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from omegaconf import DictConfig, OmegaConf
+from pydantic import BeforeValidator, ConfigDict, Field, NonNegativeInt
+from pydantic.dataclasses import dataclass
+
+from depression_vr.entry import IS_CHECKOUT
+from depression_vr.errors import UserError
+from depression_vr.experiments.recipes import PROJECT, Recipe
+from depression_vr.experiments.runner import Job, refuse_other_settings
+
+
+def _as_list(given: object) -> object:
+    return given if given is None or isinstance(given, list) else [given]
+
+
+@dataclass(frozen=True, config=ConfigDict(coerce_numbers_to_str=True))
+class Settings:
+    """The keys of ``conf/experiments.yaml``; a folder may be named 2014, and a list of one may be without
+    brackets.
+    """
+
+    recipes: Annotated[list[str] | None, BeforeValidator(_as_list)]
+    seeds: Annotated[list[NonNegativeInt] | None, BeforeValidator(_as_list)]
+    overrides: Annotated[list[str], BeforeValidator(_as_list)]
+    out: Annotated[str, Field(min_length=1)]
+    folder: Annotated[str, Field(min_length=1)] | None
+    run: bool
+
+    @property
+    def experiments(self) -> Path:
+        """The folder of results file and table."""
+        if self.folder is not None:
+            return Path(self.folder).expanduser().absolute()
+        return PROJECT if IS_CHECKOUT else Path("experiments").absolute()
+
+    @property
+    def results(self) -> Path:
+        """The results file."""
+        return self.experiments / "results.csv"
+
+    @property
+    def readme(self) -> Path:
+        """The file with the table."""
+        return self.experiments / "README.md"
+
+
+def read_settings(config: DictConfig) -> Settings:
+    """The settings of ``conf/experiments.yaml``, composed.
+
+    Raises:
+        pydantic.ValidationError: one is of a wrong type.
+    """
+    content: Any = OmegaConf.to_container(config, resolve=True)
+    return Settings(**content)
+
+
+def wanted_jobs(settings: Settings, recipes: Sequence[Recipe]) -> list[Job]:
+    """Every run that is asked for, measured or not: the first seed of each recipe, then the second ...
+
+    Raises:
+        UserError: there is no such recipe, or the overrides are not for it.
+    """
+    chosen = _chosen(settings.recipes, recipes)
+    for recipe in chosen:
+        refuse_other_settings(recipe, settings.overrides)
+    out = Path(settings.out).expanduser().absolute()
+    jobs = [
+        (place, Job(recipe, seed, out, tuple(settings.overrides)))
+        for recipe in chosen
+        for place, seed in enumerate(dict.fromkeys(settings.seeds or recipe.seeds))
+    ]
+    return [job for _, job in sorted(jobs, key=lambda placed: placed[0])]
+
+
+def _chosen(names: Sequence[str] | None, recipes: Sequence[Recipe]) -> list[Recipe]:
+    if names is None:
+        return [recipe for recipe in recipes if recipe.needs is None]
+    by_name = {recipe.name: recipe for recipe in recipes}
+    for name in names:
+        if name not in by_name:
+            raise UserError(
+                f"there is no recipe {name!r} in the table",
+                where="config key recipes",
+                fix=f"use {', '.join(by_name)}, or give the recipe its block `recipe`",
+            )
+    return [by_name[name] for name in dict.fromkeys(names)]

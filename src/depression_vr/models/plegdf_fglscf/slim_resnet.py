@@ -1,0 +1,88 @@
+"""The slim 3D ResNet-50 of both streams.
+
+Source: the laboratory's public material, see the package; its bottlenecks are those of Hara et al., "Can
+Spatiotemporal 3D CNNs Retrace the History of 2D CNNs and ImageNet?", CVPR 2018.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor, nn
+
+from depression_vr.models.layers import ConvNorm
+
+EXPANSION = 4
+
+
+class Stem(nn.Sequential):
+    """``(B, 3, T, H, W)`` to ``(B, planes, T/2, H/4, W/4)``."""
+
+    def __init__(self, planes: int, norm_momentum: float) -> None:
+        super().__init__()
+        self.conv = nn.Conv3d(3, planes, kernel_size=7, stride=(1, 2, 2), padding=3, bias=False)
+        self.norm = nn.BatchNorm3d(planes, momentum=norm_momentum)
+        self.relu = nn.ReLU(inplace=True)
+        self.pool = nn.MaxPool3d(kernel_size=3, stride=2, padding=1)
+
+
+class Bottleneck(nn.Module):
+    """1x1x1, 3x3x3 and 1x1x1 convolution, added to the shortcut."""
+
+    def __init__(self, in_planes: int, planes: int, *, stride: int, norm_momentum: float) -> None:
+        super().__init__()
+        out_planes = EXPANSION * planes
+        self.reduce = ConvNorm(in_planes, planes, 1, 1, norm_momentum)
+        self.conv = ConvNorm(planes, planes, 3, stride, norm_momentum)
+        self.expand = ConvNorm(planes, out_planes, 1, 1, norm_momentum)
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or in_planes != out_planes:
+            self.shortcut = ConvNorm(in_planes, out_planes, 1, stride, norm_momentum)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(B, in, T, H, W)`` to ``(B, 4 * planes, T/stride, H/stride, W/stride)``."""
+        z = self.relu(self.reduce(x))
+        z = self.relu(self.conv(z))
+        return self.relu(self.expand(z) + self.shortcut(x))
+
+
+class SlimResNet3d(nn.Module):
+    """Stem, bottleneck stages and an average over all positions.
+
+    Stage i has planes F, 2F, 4F, ... and strides 1, 2, 2, ... in time and space.
+
+    Args:
+        base_planes: width F, also of the stem; 32 is half of a ResNet-50's.
+        layers: blocks per stage.
+        norm_momentum: weight of a new batch in the running statistics, 0..1.
+        enhancements: modules behind stages, 1 the first; they keep the shape of the stage's maps.
+    """
+
+    def __init__(
+        self,
+        base_planes: int,
+        layers: Sequence[int],
+        norm_momentum: float,
+        enhancements: Mapping[int, nn.Module],
+    ) -> None:
+        super().__init__()
+        self.stem = Stem(base_planes, norm_momentum)
+        self.stages = nn.ModuleList()
+        width = base_planes
+        for stage, depth in enumerate(layers):
+            planes = base_planes * 2**stage
+            blocks = nn.Sequential()
+            for position in range(depth):
+                stride = 2 if stage > 0 and position == 0 else 1
+                blocks.append(Bottleneck(width, planes, stride=stride, norm_momentum=norm_momentum))
+                width = EXPANSION * planes
+            self.stages.append(blocks)
+        self.enhancements = nn.ModuleList(
+            enhancements.get(stage, nn.Identity()) for stage in range(1, len(layers) + 1)
+        )
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Features ``(B, 4 * planes of the last stage)`` of clips ``(B, 3, T, H, W)``."""
+        x = self.stem(clips)
+        for blocks, enhancement in zip(self.stages, self.enhancements, strict=True):
+            x = enhancement(blocks(x))
+        return x.mean((2, 3, 4))

@@ -1,0 +1,112 @@
+"""What the runner takes, repeats, removes and leaves alone; no training is started here."""
+
+import fcntl
+from pathlib import Path
+
+import pytest
+
+from depression_vr.errors import UserError
+from depression_vr.experiments.recipes import Recipe
+from depression_vr.experiments.results import Measurement
+from depression_vr.experiments.runner import Job, measured, missing_jobs, refuse_other_settings, run_all
+from own_recipes import measurement, recipe_of, write_recipe, write_run
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Recipe:
+    write_recipe(tmp_path, "tiny")
+    return recipe_of(tmp_path, "tiny")
+
+
+def test_a_finished_run_is_taken_as_it_is(tmp_path: Path, recipe: Recipe) -> None:
+    job = Job(recipe, 3, tmp_path / "out")
+    write_run(job.run.folder, recipe, 3)
+    added: list[Measurement] = []
+    assert run_all([job], added.append) == []
+    (row,) = added
+    assert (row.recipe, row.seed, row.mae, row.rmse, row.ccc) == ("tiny", 3, 3.25, 4.5, None)
+    assert (row.mean_predictor_mae, row.mean_predictor_rmse) == (9.0, 11.0)
+    assert row.fingerprint == f"{recipe.settings}-dddddddd"
+    assert (row.minutes, row.dirty, row.cores, row.torch) == (3.5, True, 2, "2.9.0")
+    assert not job.log.exists()  # nothing was started
+
+
+@pytest.mark.parametrize(
+    ("status", "seed", "overrides"),
+    [
+        ("running", 0, ()),
+        ("failed", 0, ()),
+        ("finished", 1, ()),
+        ("finished", 0, ("trainer.max_epochs=2",)),
+    ],
+)
+def test_an_unfinished_run_or_one_of_other_settings_is_not_taken(
+    tmp_path: Path, recipe: Recipe, status: str, seed: int, overrides: tuple[str, ...]
+) -> None:
+    job = Job(recipe, 0, tmp_path / "out")
+    write_run(job.run.folder, recipe, seed, status, *overrides)
+    assert measured(job) is None
+
+
+def test_only_what_has_no_result_with_the_present_settings_is_missing(tmp_path: Path, recipe: Recipe) -> None:
+    jobs = [Job(recipe, seed, tmp_path / "out") for seed in (0, 1, 2)]
+    stale = measurement(recipe, 1).model_copy(update={"fingerprint": "00000000-dddddddd"})
+    assert missing_jobs(jobs, [measurement(recipe, 0), stale]) == jobs[1:]
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_a_folder_that_is_no_run_directory_is_not_removed(tmp_path: Path, recipe: Recipe, link: bool) -> None:
+    job = Job(recipe, 0, tmp_path / "out")
+    precious = tmp_path / "thesis" if link else job.run.folder
+    precious.mkdir(parents=True)
+    (precious / "chapter.txt").write_text("years of work")
+    if link:
+        job.run.folder.parent.mkdir(parents=True)
+        job.run.folder.symlink_to(precious)
+    (problem,) = run_all([job], lambda _: None)
+    assert "no run directory" in problem.what
+    assert (precious / "chapter.txt").read_text() == "years of work"
+
+
+def test_a_run_that_another_process_is_training_is_left_alone(tmp_path: Path, recipe: Recipe) -> None:
+    job = Job(recipe, 0, tmp_path / "out")
+    write_run(job.run.folder, recipe, 0, "running")
+    with job.log.open("w") as log:
+        log.write("Epoch 3\n")
+        log.flush()
+        fcntl.flock(log, fcntl.LOCK_EX)
+        (problem,) = run_all([job], lambda _: None)
+    assert problem.where == "tiny seed 0"
+    assert "another process" in problem.what
+    assert job.run.record()["status"] == "running"
+    assert job.log.read_text() == "Epoch 3\n"
+
+
+def test_overrides_that_change_no_result_are_taken(recipe: Recipe) -> None:
+    refuse_other_settings(
+        recipe, ["data.table=/corpora/t.csv", "data.num_workers=2", "trainer.accelerator=cpu"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("override", "mentioned"),
+    [
+        ("trainer.max_epochs=2", "change the settings of tiny"),
+        ("model=r3d_18", "change the settings of tiny"),
+        ("data.nonsense=1", "data.nonsense"),
+        ("data.table", "data.table"),
+    ],
+)
+def test_other_overrides_are_refused(recipe: Recipe, override: str, mentioned: str) -> None:
+    with pytest.raises(UserError, match=mentioned) as caught:
+        refuse_other_settings(recipe, [override])
+    assert caught.value.where.startswith("config key overrides")
+
+
+def test_overrides_cannot_turn_a_run_into_another(tmp_path: Path, recipe: Recipe) -> None:
+    job = Job(recipe, 4, tmp_path / "it's, [here]", ("seed=9", "hydra.run.dir=elsewhere", "logger=none"))
+    assert job.command[-3:] == [
+        "seed=4",
+        rf"hydra.run.dir='{tmp_path}/it\'s, [here]/tiny/seed4'",
+        "logger=csv",
+    ]
