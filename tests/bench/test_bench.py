@@ -20,6 +20,11 @@ SHORT = (
     "benchmarks.preprocess.processes=1",
 )
 
+TINY = tuple(
+    f"benchmarks.plegdf.{setting}"
+    for setting in ("size=32", "clip_length=2", "batch_size=2", "base_planes=2", "layers=[1,1,1]")
+)
+
 
 def test_the_table_and_the_file_have_every_row(command: RunCommand) -> None:
     outcome = command("bench.__main__", "rows=preprocess", "out=results/bench.json", *SHORT)
@@ -50,6 +55,24 @@ def test_the_table_and_the_file_have_every_row(command: RunCommand) -> None:
     assert [path.name for path in Path().iterdir()] == ["results"]
 
 
+def test_relations_between_regions_are_compared_with_those_of_every_pair_by_itself(
+    command: RunCommand,
+) -> None:
+    outcome = command("bench.__main__", "rows=plegdf", "repetitions=1", *TINY)
+    assert outcome.code == 0, outcome.err
+    rows = {row["name"]: row for row in json.loads(Path("bench.json").read_text())["rows"]}
+    units = {
+        "plegdf relations": "clips/s",
+        "plegdf relations memory": "MiB",
+        "plegdf training step": "clips/s",
+    }
+    assert {name: row["unit"] for name, row in rows.items()} == units
+    assert all(row["figure"] > 0 and row["baseline"] > 0 for row in rows.values())
+    # the affinities of twelve pairs alone: 2 clips of 1 frame, 16 x 16 positions, float32
+    assert rows["plegdf relations memory"]["baseline"] > 12 * 2 * 16 * 16 * 4 / 2**20
+    assert rows["plegdf relations memory"]["ratio"] < 1
+
+
 @pytest.mark.parametrize(
     ("argument", "mentioned"),
     [
@@ -61,6 +84,9 @@ def test_the_table_and_the_file_have_every_row(command: RunCommand) -> None:
         ("out=null", "config key out"),
         ("out=.", "is a folder"),
         ("benchmarks.preprocess.seconds=0", "benchmarks.preprocess.seconds"),
+        ("benchmarks.plegdf.size=48", "benchmarks.plegdf.size"),
+        ("benchmarks.plegdf.batch_size=1", "benchmarks.plegdf.batch_size"),
+        ("benchmarks.plegdf.layers=[3,4]", "benchmarks.plegdf.layers"),
     ],
 )
 def test_wrong_input_gets_one_error_and_exit_code_2(

@@ -49,7 +49,7 @@ def measurement(recipe: Recipe, seed: int, mae: float = 4.0, rmse: float = 5.0) 
         dirty=False,
         minutes=1.5,
         torch="2.9.0",
-        cores=2,
+        threads=2,
     )
 
 
@@ -66,7 +66,7 @@ def write_run(folder: Path, recipe: Recipe, seed: int, status: str = "finished",
         "git_dirty": True,
         "dataset": {"fingerprint": DATASET},
         "packages": {"torch": "2.9.0"},
-        "hardware": {"cores": 2},
+        "hardware": {"torch_threads": 2},
     }
     metrics = {
         "videos": {"mae": 3.25, "rmse": 4.5, "ccc": None},

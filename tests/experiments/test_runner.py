@@ -22,12 +22,12 @@ def test_a_finished_run_is_taken_as_it_is(tmp_path: Path, recipe: Recipe) -> Non
     job = Job(recipe, 3, tmp_path / "out")
     write_run(job.run.folder, recipe, 3)
     added: list[Measurement] = []
-    assert run_all([job], added.append) == []
+    assert run_all([job], added.append, workers=1) == []
     (row,) = added
     assert (row.recipe, row.seed, row.mae, row.rmse, row.ccc) == ("tiny", 3, 3.25, 4.5, None)
     assert (row.mean_predictor_mae, row.mean_predictor_rmse) == (9.0, 11.0)
     assert row.fingerprint == f"{recipe.settings}-dddddddd"
-    assert (row.minutes, row.dirty, row.cores, row.torch) == (3.5, True, 2, "2.9.0")
+    assert (row.minutes, row.dirty, row.threads, row.torch) == (3.5, True, 2, "2.9.0")
     assert not job.log.exists()  # nothing was started
 
 
@@ -63,7 +63,7 @@ def test_a_folder_that_is_no_run_directory_is_not_removed(tmp_path: Path, recipe
     if link:
         job.run.folder.parent.mkdir(parents=True)
         job.run.folder.symlink_to(precious)
-    (problem,) = run_all([job], lambda _: None)
+    (problem,) = run_all([job], lambda _: None, workers=1)
     assert "no run directory" in problem.what
     assert (precious / "chapter.txt").read_text() == "years of work"
 
@@ -75,7 +75,7 @@ def test_a_run_that_another_process_is_training_is_left_alone(tmp_path: Path, re
         log.write("Epoch 3\n")
         log.flush()
         fcntl.flock(log, fcntl.LOCK_EX)
-        (problem,) = run_all([job], lambda _: None)
+        (problem,) = run_all([job], lambda _: None, workers=1)
     assert problem.where == "tiny seed 0"
     assert "another process" in problem.what
     assert job.run.record()["status"] == "running"

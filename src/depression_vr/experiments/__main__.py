@@ -36,7 +36,7 @@ def main(config: DictConfig) -> None:
 
     write_table(settings.readme, tables(recipes, read_results(settings.results)))
     try:
-        problems = run_all(missing, add)
+        problems = run_all(missing, add, settings.workers)
     except KeyboardInterrupt:
         log.error("interrupted; the same command goes on")
         sys.exit(INTERRUPTED)

@@ -81,7 +81,8 @@ def quoted(value: str) -> str:
 
 
 def find_recipes(folder: Path) -> list[Recipe]:
-    """The recipes that have a block ``recipe``, in the order of the table: by corpus, then by name.
+    """The recipes that have a block ``recipe``, in the order of the table: by corpus, then by
+    name, ablations behind the network that they are of.
 
     Args:
         folder: has the recipes in its folder ``experiment``; where there is none, the project's are found.
@@ -163,6 +164,7 @@ def _selecting(file: Path) -> list[str]:
     return [*search, f"experiment={file.stem}"]
 
 
-def _place(recipe: Recipe) -> tuple[int, str, str]:
+def _place(recipe: Recipe) -> tuple[int, str, str, bool, str]:
     place = _CORPORA.index(recipe.corpus) if recipe.corpus in _CORPORA else len(_CORPORA)
-    return place, recipe.corpus, recipe.name
+    whole = recipe.ablation_of or recipe.name
+    return place, recipe.corpus, whole, recipe.ablation_of is not None, recipe.name

@@ -36,7 +36,7 @@ class Measurement(BaseModel):
         dirty: whether the code differed from the commit.
         minutes: from the run's start to its end.
         torch: version.
-        cores: of the machine.
+        threads: that a training computed in.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,7 +53,7 @@ class Measurement(BaseModel):
     dirty: bool
     minutes: FiniteFloat = Field(ge=0)
     torch: str = Field(min_length=1)
-    cores: PositiveInt
+    threads: PositiveInt
 
     @property
     def settings(self) -> str:

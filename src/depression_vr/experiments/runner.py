@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from threading import Event, Lock
 from typing import TextIO
 
 from rich.console import Console
@@ -29,6 +31,7 @@ from rich.text import Text
 from depression_vr.errors import Problem, UserError
 from depression_vr.experiments.recipes import Recipe, compose_recipe, quoted
 from depression_vr.experiments.results import Measurement
+from depression_vr.parallel import cores
 from depression_vr.runs.run import Run
 from depression_vr.settings import run_fingerprint, settings_fingerprint
 
@@ -139,19 +142,20 @@ def measured(job: Job) -> Measurement | None:
         dirty=record["git_dirty"],
         minutes=round((ended - started).total_seconds() / 60, 2),
         torch=record["packages"]["torch"],
-        cores=record["hardware"]["cores"],
+        threads=record["hardware"]["torch_threads"],
     )
 
 
-def run_all(jobs: Sequence[Job], add: Callable[[Measurement], None]) -> list[Problem]:
+def run_all(jobs: Sequence[Job], add: Callable[[Measurement], None], workers: int) -> list[Problem]:
     """Measure every job, and return what failed. One that fails does not stop the others.
 
     Runs that have finished already, such as before a kill, are taken as they are. An interrupt ends the
-    training that is under way; what was added before stays.
+    trainings that are under way; what was added before stays.
 
     Args:
         jobs: what to run, in this order.
         add: gets each measurement at once.
+        workers: trainings side by side, which share the cores.
     """
     to_train: list[Job] = []
     for job in jobs:
@@ -163,31 +167,38 @@ def run_all(jobs: Sequence[Job], add: Callable[[Measurement], None]) -> list[Pro
     problems: list[Problem] = []
     if not to_train:
         return problems
-    with _interrupts(), _Display(len(to_train)) as display:
-        for job in to_train:
-            try:
-                measurement = _train(job, display)
-            except FailedError as error:
-                display.say(f"{job}: failed: {error}")
-                problems.append(Problem(str(job), str(error).splitlines()[0].rstrip(":")))
-            else:
-                add(measurement)
-                display.say(f"{job}: MAE {measurement.mae:.2f}, RMSE {measurement.rmse:.2f}")
-            display.advance()
+    stop = Event()
+    threads = max(cores() // workers, 1)
+    with _interrupts(), _Display(len(to_train)) as display, ThreadPoolExecutor(workers) as pool:
+        try:
+            trainings = {pool.submit(_train, job, threads, display, stop): job for job in to_train}
+            for training in as_completed(trainings):
+                job = trainings[training]
+                try:
+                    measurement = training.result()
+                except FailedError as error:
+                    display.say(f"{job}: failed: {error}")
+                    problems.append(Problem(str(job), str(error).splitlines()[0].rstrip(":")))
+                else:
+                    add(measurement)
+                    display.say(f"{job}: MAE {measurement.mae:.2f}, RMSE {measurement.rmse:.2f}")
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return problems
 
 
-def _train(job: Job, display: "_Display") -> Measurement:
+def _train(job: Job, threads: int, display: "_Display", stop: Event) -> Measurement:
     job.log.parent.mkdir(parents=True, exist_ok=True)
-    display.show(str(job), 0)
-    with _locked(job.log) as log:
+    with display.showing(str(job)) as show, _locked(job.log) as log:
         _clear(job.run.folder)
-        with _process(job.command, log) as process:
+        with _process(job.command, log, threads) as process:
             while process.poll() is None:
+                if stop.is_set():
+                    raise FailedError("interrupted")
                 _wait(process, _SECONDS_BETWEEN_LOOKS)
-                epochs = job.recipe.epochs
-                epoch = min(_epochs_done(job.run), epochs)
-                display.show(f"{job}, epoch {epoch}/{epochs}", epoch / epochs)
+                show(_epochs_done(job.run), job.recipe.epochs)
     if process.returncode != 0:
         raise FailedError(f"exit code {process.returncode}, log {job.log}:\n{_last_lines(job.log)}")
     measurement = measured(job)
@@ -221,13 +232,18 @@ def _clear(folder: Path) -> None:
 
 
 @contextmanager
-def _process(command: Sequence[str], log: TextIO) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process that is ended with the block.
+def _process(command: Sequence[str], log: TextIO, threads: int) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that is ended with the block, and that computes in so many threads.
 
     In a session of its own, so that Ctrl-C reaches it through us, once and with its workers.
     """
     with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        env=os.environ | {"OMP_NUM_THREADS": str(threads)},
     ) as process:
         try:
             yield process
@@ -293,7 +309,9 @@ class _Display:
             speed_estimate_period=float("inf"),
         )
         self._task = self._progress.add_task("", total=runs)
+        self._lock = Lock()
         self._ended = 0
+        self._epochs: dict[str, tuple[int, int]] = {}  # done and wanted, of the runs under way
 
     def __enter__(self) -> "_Display":
         self._progress.start()
@@ -302,14 +320,27 @@ class _Display:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def show(self, what: str, done: float) -> None:
-        """Show what is under way, and the share of it that is done."""
-        self._progress.update(self._task, description=what, completed=self._ended + min(done, 0.99))
+    @contextmanager
+    def showing(self, run: str) -> Iterator[Callable[[int, int], None]]:
+        """Show a run that is under way; yields what takes its epochs, done and wanted."""
 
-    def advance(self) -> None:
-        """Count a run that has ended."""
-        self._ended += 1
-        self._progress.update(self._task, completed=self._ended)
+        def show(done: int, epochs: int) -> None:
+            with self._lock:
+                self._epochs[run] = (min(done, epochs), epochs)
+                self._refresh()
+
+        try:
+            yield show
+        finally:
+            with self._lock:
+                self._epochs.pop(run, None)
+                self._ended += 1
+                self._refresh()
+
+    def _refresh(self) -> None:
+        under_way = (f"{run}, epoch {done}/{epochs}" for run, (done, epochs) in self._epochs.items())
+        shares = sum(min(done / epochs, 0.99) for done, epochs in self._epochs.values())
+        self._progress.update(self._task, description="\n".join(under_way), completed=self._ended + shares)
 
     def say(self, line: str) -> None:
         """Print a line above the bar."""

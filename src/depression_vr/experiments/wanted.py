@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from omegaconf import DictConfig, OmegaConf
-from pydantic import BeforeValidator, ConfigDict, Field, NonNegativeInt
+from pydantic import BeforeValidator, ConfigDict, Field, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from depression_vr.entry import IS_CHECKOUT
@@ -29,6 +29,7 @@ class Settings:
     overrides: Annotated[list[str], BeforeValidator(_as_list)]
     out: Annotated[str, Field(min_length=1)]
     folder: Annotated[str, Field(min_length=1)] | None
+    workers: PositiveInt
     run: bool
 
     @property

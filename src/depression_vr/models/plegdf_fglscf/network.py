@@ -9,7 +9,7 @@ from depression_vr.errors import UserError
 from depression_vr.models.layers import initialise
 from depression_vr.models.plegdf_fglscf.fusion import FUSIONS
 from depression_vr.models.plegdf_fglscf.relations import RegionRelations
-from depression_vr.models.plegdf_fglscf.slim_resnet import EXPANSION, SlimResNet3d
+from depression_vr.models.plegdf_fglscf.slim_resnet import EXPANSION, Bottleneck, SlimResNet3d
 
 
 class PlegdfFglscf(nn.Module):
@@ -27,6 +27,9 @@ class PlegdfFglscf(nn.Module):
         dropout_on: ``features``, before the linear layer, or ``score``, behind it, where dropout only adds
             noise to the estimate.
         norm_momentum: weight of a new batch in the running statistics, 0..1.
+        small_start: residual blocks start as their shortcuts (Goyal et al., "Accurate, Large Minibatch SGD",
+            2017) and estimates near 0, so that few videos are enough to begin with; otherwise batch norms
+            and the linear layer start as torch's do.
 
     Raises:
         ValueError: a setting makes no network; the map behind a related stage has an odd side.
@@ -43,6 +46,7 @@ class PlegdfFglscf(nn.Module):
         dropout: float = 0.15,
         dropout_on: Literal["features", "score"] = "features",
         norm_momentum: float = 0.1,
+        small_start: bool = True,
     ) -> None:
         super().__init__()
         if fusion not in FUSIONS:
@@ -75,7 +79,14 @@ class PlegdfFglscf(nn.Module):
         head = (nn.Dropout(dropout), score)
         self.head = nn.Sequential(*(head if dropout_on == "features" else reversed(head)))
         initialise(self)
-        # fused features are large: with torch's own weights the first estimates are several deviations off
+        if small_start:
+            self._start_small(score)
+
+    def _start_small(self, score: nn.Linear) -> None:
+        for module in self.modules():
+            if isinstance(module, Bottleneck):
+                nn.init.zeros_(module.expand.norm.weight)
+        # fused features are large: with torch's weights the first estimates are several deviations off
         nn.init.normal_(score.weight, std=1e-3)
         nn.init.zeros_(score.bias)
 

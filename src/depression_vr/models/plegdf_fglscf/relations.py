@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from depression_vr.models.layers import ConvNorm
 
 QUADRANTS = 4
-# for every quadrant the three others, in order
-_OTHERS = tuple(tuple(j for j in range(QUADRANTS) if j != i) for i in range(QUADRANTS))
+# the ordered pairs (i, j): for every quadrant the three others, in order
+_OF, _TO = zip(*((i, j) for i in range(QUADRANTS) for j in range(QUADRANTS) if i != j), strict=True)
 
 
 def to_quadrants(x: Tensor) -> Tensor:
@@ -47,9 +47,10 @@ class RegionRelations(nn.Module):
     """Weighs every position of a map by what relates it to the other quadrants of its frame.
 
     For an ordered pair of quadrants (i, j) the affinity is ``A = theta(p_i)^T phi(p_j)``, N x N per frame.
-    A position n of quadrant i has the relations ``A[n, :]`` and ``A[:, n]``, which a linear map joins to N
-    channels. That map is linear in A and A is a product of thin matrices, so A is never built:
-    ``U A^T + V A = (U phi^T) theta + (V theta^T) phi``, where the brackets are N x C/8.
+    Position n of quadrant i gets both directions of relation, row n and column n of A (the column is about
+    position n of quadrant j), which a linear map joins to N channels. That map is linear in A, and A is a
+    product of thin matrices, so A is never built: ``U A^T + V A = (U phi^T) theta + (V theta^T) phi``, where
+    the brackets are N x C/8.
 
     Args:
         planes: channels C of the map.
@@ -93,13 +94,7 @@ class RegionRelations(nn.Module):
         theta, phi = to_quadrants(self.relu(self.projections(x))).chunk(2, dim=2)  # (B * T, 4, C/8, N)
         rows, columns = self.relation.conv.weight.squeeze(2).chunk(2, dim=1)  # U and V, N x N
         to_phi, to_theta = (rows @ phi.mT, columns @ theta.mT)  # (B * T, 4, N, C/8)
-        pairs = torch.stack(
-            [
-                torch.cat([to_phi[:, j], to_theta[:, i]], 2) @ torch.cat([theta[:, i], phi[:, j]], 1)
-                for i, others in enumerate(_OTHERS)
-                for j in others
-            ],
-            dim=1,
-        )  # (B * T, 12, N, N)
+        brackets = torch.cat([to_phi[:, _TO], to_theta[:, _OF]], dim=3)  # (B * T, 12, N, C/4)
+        pairs = brackets @ torch.cat([theta[:, _OF], phi[:, _TO]], dim=2)  # (B * T, 12, N, N)
         related = self.relu(self.relation.norm(pairs.flatten(0, 1)))
         return related.unflatten(0, (-1, QUADRANTS, QUADRANTS - 1))
