@@ -1,11 +1,13 @@
 """Builds the parts of a run from its config and carries results between rooms."""
 
+import inspect
 import logging
 import math
 from pathlib import Path
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
+from torch import nn
 
 from depression_vr.callbacks.selection import BestOnDevelopment
 from depression_vr.data.corpora import PATH_KEYS
@@ -55,13 +57,27 @@ def build_regression(config: DictConfig) -> ScoreRegression:
         UserError: a part refuses its settings.
     """
     learning = {str(key): build(part) for key, part in config.optim.items()}
-    module = ScoreRegression(network=build(config.model), **learning)
+    network = build(config.model)
+    _refuse_other_views(network, len(config.data.regions))
+    module = ScoreRegression(network=network, **learning)
     try:  # the optimizer sees its settings only when it gets the parameters, which for Lightning is in fit
         if module.optimizer is not None:
             module.optimizer(module.network.parameters())
     except (TypeError, ValueError) as error:
         raise UserError(str(error), where="config key optim.optimizer", fix="correct the value") from error
     return module
+
+
+def _refuse_other_views(network: nn.Module, regions: int) -> None:
+    """Refuse a network that does not take one view of each region."""
+    try:
+        inspect.signature(network.forward).bind(*range(regions))
+    except TypeError as error:
+        raise UserError(
+            f"the network {type(network).__name__} does not take {regions} views ({error})",
+            where="config key data.regions",
+            fix="give as many regions as the network has views, or leave them to the network's config",
+        ) from error
 
 
 def build_trainer(config: DictConfig) -> pl.Trainer:

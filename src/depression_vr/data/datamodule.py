@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from pydantic import ConfigDict, NonNegativeFloat, NonNegativeInt, PositiveInt, validate_call
+from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, validate_call
 from torch.utils.data import DataLoader
 
 from depression_vr.data.augmentation import Augmentation, ClipTransform, Normalisation
@@ -71,7 +71,7 @@ class ClipDataModule(pl.LightningDataModule):
         frame_step: PositiveInt,
         size: PositiveInt | tuple[PositiveInt, PositiveInt],
         read_at: Literal["size", "own"] = "size",
-        regions: Sequence[Region] = (WHOLE_FRAME,),
+        regions: Annotated[Sequence[Region], Field(min_length=1)] = (WHOLE_FRAME,),
         batch_size: PositiveInt,
         evaluation_batch_size: PositiveInt,
         num_workers: NonNegativeInt,

@@ -13,13 +13,17 @@ import psutil
 import torch
 
 
+# what measuring writes is no code: otherwise every result but the first would be one of changed code
+_RESULTS = (":(exclude)experiments/results.csv", ":(exclude)experiments/README.md")
+
+
 @dataclass(frozen=True)
 class CodeState:
     """The project's code in git.
 
     Attributes:
         commit: hash of the commit, or nothing outside a git checkout.
-        diff: everything that differs from the commit, untracked files by name.
+        diff: everything that differs from the commit but measured results, untracked files by name.
     """
 
     commit: str | None
@@ -34,7 +38,7 @@ def code_state() -> CodeState:
     commit = _git(folder, "rev-parse", "HEAD")
     top = _git(folder, "rev-parse", "--show-toplevel")
     root = Path((top or str(folder)).strip())
-    diff = _git(root, "diff", "HEAD") or ""
+    diff = _git(root, "diff", "HEAD", "--", ".", *_RESULTS) or ""
     untracked = _git(root, "ls-files", "--others", "--exclude-standard") or ""
     diff += "".join(f"untracked: {name}\n" for name in untracked.splitlines())
     return CodeState(commit.strip() if commit else None, diff)
