@@ -47,7 +47,7 @@ def test_every_network_builds_with_every_recipe_of_learning(model: str, optim: s
 def test_every_corpus_composes_with_the_clips_of_the_network(data: str) -> None:
     table = ["data.table=videos.csv"] if data == "csv" else []
     config = composed(f"data={data}", *table)
-    expected = (16, 1, 64) if data == "synthetic" else (64, 3, 224)
+    expected = (8, 2, 64) if data == "synthetic" else (64, 3, 224)
     assert (config.data.clip_length, config.data.frame_step, config.data.size) == expected
 
 
@@ -122,7 +122,7 @@ def test_the_updated_recipe_is_the_released_one(corpus: str) -> None:
     assert terms == ["torch.nn.MSELoss", "torch.nn.SmoothL1Loss"]
 
 
-@pytest.mark.parametrize("command", ["evaluate", "clips", "synthesize"])
+@pytest.mark.parametrize("command", ["evaluate", "clips", "synthesize", "experiments", "bench"])
 def test_every_command_composes(command: str) -> None:
     with initialize_config_dir(str(ROOT / "conf")):
         compose(command)

@@ -1,11 +1,11 @@
 """Who is trained on, selected on and tested: what a run makes of a corpus's partitions."""
 
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Literal
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import GroupKFold
 
 from depression_vr.data.manifest import Manifest
 from depression_vr.errors import Problem, UserError
@@ -105,11 +105,10 @@ class Split:
                 where="config key data.folds",
                 fix=f"use data.folds={count} or fewer" if count >= _FEWEST_FOLDS else "use a larger corpus",
             )
-        groups = np.empty(len(subjects), np.intp)
-        folds = GroupKFold(n_splits=self.folds, shuffle=True, random_state=0)
-        for group, (_, members) in enumerate(folds.split(subjects, groups=subjects)):
-            groups[members] = group
-        return groups
+        # by a hash of the name: no library's random numbers, which change from release to release
+        dealt = sorted(set(subjects), key=lambda subject: sha256(subject.encode()).hexdigest())
+        group = {subject: place % self.folds for place, subject in enumerate(dealt)}
+        return np.array([group[subject] for subject in subjects])
 
 
 def _refuse_recordings_of_several_subjects(table: pd.DataFrame) -> None:
