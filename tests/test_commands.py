@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from conftest import RunCommand
 from depression_vr.models.sta_drn import StaDrn
@@ -84,6 +85,8 @@ def test_evaluate_repeats_a_runs_test_and_takes_other_partitions(train: Train, c
     assert outcome.code == 0, outcome.err
     assert Run(Path("again")).windows_file.read_bytes() == run.windows_file.read_bytes()
     assert Run(Path("again")).metrics() == run.metrics()
+    assert "fingerprint" in run.record()
+    assert "fingerprint" not in Run(Path("again")).record()  # its settings say nothing of the checkpoint
     outcome = command(
         "evaluate", "run=run", "partition=development", "hydra.run.dir=dev", "data.batch_size=1"
     )
@@ -101,6 +104,21 @@ def test_evaluate_takes_another_corpus(train: Train, command: RunCommand, csv_co
     evaluation = Run(Path("other"))
     assert len(evaluation.predictions()) == 2
     assert evaluation.config().data.clip_length == 8  # as the run was trained
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_run_from_before_there_were_regions_is_evaluated(
+    train: Train, command: RunCommand, csv_corpus: Path, elsewhere: bool
+) -> None:
+    run = train("run")
+    config = run.config()
+    for key in ("regions", "read_at", "protocol", "folds", "fold"):
+        del config.data[key]
+    run.config_file.write_text(OmegaConf.to_yaml(config))
+    corpus = ("data=csv", f"data.table={csv_corpus}") if elsewhere else ()
+    outcome = command("evaluate", "run=run", *corpus, "hydra.run.dir=again", "trainer=cpu")
+    assert outcome.code == 0, outcome.err
+    assert Run(Path("again")).windows_file.read_bytes() == run.windows_file.read_bytes()
 
 
 def test_a_published_checkpoint_is_evaluated(command: RunCommand, csv_corpus: Path) -> None:
@@ -219,8 +237,9 @@ def test_a_bug_shows_its_traceback(
     assert "Traceback" in outcome.err
 
 
-def test_a_training_that_diverges_fails(command: RunCommand, csv_corpus: Path) -> None:
-    corpus = ("data=csv", f"data.table={csv_corpus}", *SMALL, "logger=none")
+@pytest.mark.parametrize("protocol", ["dev_selected", "train_dev_merged"])
+def test_a_training_that_diverges_fails(command: RunCommand, csv_corpus: Path, protocol: str) -> None:
+    corpus = ("data=csv", f"data.table={csv_corpus}", *SMALL, "logger=none", f"data.protocol={protocol}")
     outcome = command("train", *corpus, "optim.optimizer.lr=1e30", "hydra.run.dir=run")
     assert outcome.code == 2
     assert "optim.optimizer.lr" in outcome.err

@@ -50,6 +50,7 @@ def test_another_size_than_the_relations_is_refused(run: Run, command: RunComman
         ("data.read_at=network", "data.read_at"),
         ("data.regions.1.bottom=0.1", "top < bottom"),
         ("data.regions=[]", "data.regions"),
+        ("model.size=[32]", "size"),
     ],
 )
 def test_settings_that_make_no_network_are_refused(
@@ -60,6 +61,24 @@ def test_settings_that_make_no_network_are_refused(
     assert outcome.code == 2
     assert mentioned in outcome.err
     assert "Traceback" not in outcome.err
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])  # of 4 training videos
+def test_batches_that_are_too_small_for_batch_norm_are_refused(
+    command: RunCommand, csv_corpus: Path, batch_size: int
+) -> None:
+    settings = (*NETWORK, "data=csv", f"data.table={csv_corpus}", *CLIPS, "logger=none")
+    outcome = command("train", *settings, f"data.batch_size={batch_size}")
+    assert outcome.code == 2
+    assert "a batch of 1 is too small" in outcome.err
+    assert "data.batch_size and data.drop_last" in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_leaving_out_a_last_batch_that_is_too_small_helps(command: RunCommand, csv_corpus: Path) -> None:
+    settings = (*NETWORK, "data=csv", f"data.table={csv_corpus}", *CLIPS, "logger=none")
+    outcome = command("train", *settings, "data.batch_size=3", "data.drop_last=true")
+    assert outcome.code == 0, outcome.err
 
 
 def test_a_network_of_one_view_refuses_two(command: RunCommand, csv_corpus: Path) -> None:

@@ -7,6 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from depression_vr import assembly
 from depression_vr.entry import compose
+from depression_vr.errors import UserError
 from depression_vr.settings import run_fingerprint, settings_fingerprint
 
 RECIPE = ("run_dir=run", "name=run", "network=network", "experiment=mean_baseline_synthetic")
@@ -51,6 +52,21 @@ def test_seeds_machines_folders_and_loggers_share_a_fingerprint(overrides: tuple
 )
 def test_every_other_setting_has_a_fingerprint_of_its_own(override: str) -> None:
     assert settings_fingerprint(composed(override)) != settings_fingerprint(composed())
+
+
+@pytest.mark.parametrize(
+    "override", ["+callbacks.mine.monitor=x", "callbacks.checkpoint=foo", "+callbacks.mine=[1]"]
+)
+def test_a_callback_that_is_none_counts_whole_until_it_is_refused(override: str) -> None:
+    config = composed(override, "logger=none", "trainer=cpu")
+    assert settings_fingerprint(config) != settings_fingerprint(composed())
+    with pytest.raises(UserError, match=r"config key callbacks\.(mine|checkpoint)"):
+        assembly.build_trainer(config)
+
+
+def test_a_logger_that_is_none_is_refused() -> None:
+    with pytest.raises(UserError, match=r"config key logger\.mine"):
+        assembly.build_trainer(composed("+logger.mine.save_dir=x", "trainer=cpu"))
 
 
 def test_a_runs_config_on_disk_has_the_recipes_fingerprint(tmp_path: Path) -> None:

@@ -4,9 +4,11 @@ import inspect
 import logging
 import math
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.loggers import Logger
 from torch import nn
 
 from depression_vr.callbacks.selection import BestOnDevelopment
@@ -22,7 +24,6 @@ from depression_vr.models.weights import load_state, read_state
 from depression_vr.runs.record import RunRecord
 from depression_vr.runs.results import write_results
 from depression_vr.runs.run import Run
-from depression_vr.settings import run_fingerprint
 
 log = logging.getLogger(__name__)
 
@@ -86,8 +87,8 @@ def build_trainer(config: DictConfig) -> pl.Trainer:
     Raises:
         UserError: a setting is refused, or there is more than one device.
     """
-    callbacks = [build(callback) for callback in config.callbacks.values() if callback is not None]
-    loggers = [build(logger) for logger in config.logger.values()]
+    callbacks = _built(config.callbacks, "callbacks", pl.Callback)
+    loggers = _built(config.logger, "logger", Logger)
     trainer: pl.Trainer = build(config.trainer, callbacks=callbacks, logger=loggers)
     refuse_several_devices(trainer)
     if not isinstance(trainer.max_epochs, int | None):  # Lightning finds out in the middle of fit
@@ -97,6 +98,23 @@ def build_trainer(config: DictConfig) -> pl.Trainer:
             fix="give a whole number",
         )
     return trainer
+
+
+def _built(nodes: DictConfig, key: str, kind: type) -> list[Any]:
+    """The callbacks or loggers that are not null; Lightning takes any object, and fails at its first call."""
+    built: list[Any] = []
+    for name, node in nodes.items():
+        if node is None:
+            continue
+        part = build(node) if OmegaConf.is_config(node) else node
+        if not isinstance(part, kind):
+            raise UserError(
+                f"this is no {kind.__name__}",
+                where=f"config key {key}.{name!s}",
+                fix="give it the right _target_, or remove it",
+            )
+        built.append(part)
+    return built
 
 
 def best_development_mae(trainer: pl.Trainer) -> float:
@@ -118,16 +136,14 @@ def load_checkpoint(module: ScoreRegression, path: Path) -> None:
 
 
 def note_corpus(record: RunRecord, datamodule: ClipDataModule) -> None:
-    """Write what the corpus is, what is suspicious about it, and the run's fingerprint into the record."""
+    """Write what the corpus is, and what is suspicious about it, into the record."""
     manifest = datamodule.manifest
-    fingerprint = manifest.fingerprint()
     record.note(
-        fingerprint=run_fingerprint(record.config, fingerprint),
         dataset={
             "corpus": manifest.corpus,
             "protocol": datamodule.split.protocol,
             "fold": datamodule.split.fold,
-            "fingerprint": fingerprint,
+            "fingerprint": manifest.fingerprint(),
             "videos": {str(k): int(v) for k, v in manifest.table["partition"].value_counts().items()},
             "frames": sum(map(len, manifest.folders)),
             "subject_overlap": subject_overlap(manifest),

@@ -53,12 +53,22 @@ def settings_fingerprint(config: DictConfig) -> str:
         },
         "callbacks": {
             name: {key: value for key, value in callback.items() if key != "dirpath"}
+            if _is_callback(callback)
+            else callback  # no run gets that far with it
             for name, callback in callbacks.items()
-            if callback is not None and callback["_target_"].rpartition(".")[2] not in _REPORTING_CALLBACKS
+            if callback is not None and not _only_reports(callback)
         },
     }
     canonical = json.dumps(settings, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:_DIGITS]
+
+
+def _is_callback(node: Any) -> bool:
+    return isinstance(node, dict) and isinstance(node.get("_target_"), str)
+
+
+def _only_reports(node: Any) -> bool:
+    return _is_callback(node) and node["_target_"].rpartition(".")[2] in _REPORTING_CALLBACKS
 
 
 def run_fingerprint(config: DictConfig, dataset_fingerprint: str) -> str:

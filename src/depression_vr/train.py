@@ -16,7 +16,7 @@ from depression_vr.learning.preflight import refuse_wrong_gradients
 from depression_vr.runs.console import print_metrics
 from depression_vr.runs.record import RunRecord
 from depression_vr.runs.run import Run
-from depression_vr.settings import shareable_config
+from depression_vr.settings import run_fingerprint, shareable_config
 
 
 @entry_point("train")
@@ -28,6 +28,7 @@ def main(config: DictConfig) -> float:
         datamodule = assembly.build_datamodule(config)
         pl.seed_everything(config.seed, workers=True, verbose=False)
         assembly.note_corpus(record, datamodule)
+        record.note(fingerprint=run_fingerprint(config, datamodule.manifest.fingerprint()))
         module = assembly.build_regression(config)
         module.scale.fit(datamodule.training_labels())
         trainer = assembly.build_trainer(config)

@@ -127,6 +127,40 @@ def test_the_seed_changes_no_fold_and_evaluation_keeps_it(train: Train, command:
     again = run_of(command("evaluate", "run=run", "hydra.run.dir=again"), "again")
     assert again.windows_file.read_bytes() == first.windows_file.read_bytes()
     assert again.record()["dataset"] == first.record()["dataset"]
+    assert (again.config().fold, again.config().data.fold) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "fold=1",
+        "data.fold=1",
+        "data.folds=4",
+        "data.protocol=dev_selected",
+        "++data.protocol=dev_selected",
+        "~data.fold",
+    ],
+)
+def test_evaluation_does_not_deal_the_videos_of_a_run_anew(
+    train: Train, command: RunCommand, override: str
+) -> None:
+    run_of(train(*KFOLD, "fold=0"))
+    outcome = command("evaluate", "run=run", override, "hydra.run.dir=again")
+    assert outcome.code == 2
+    assert f"config keys run and {override.strip('+~').partition('=')[0]}" in outcome.err
+    assert "Traceback" not in outcome.err
+    assert not Path("again/record.json").exists()
+
+
+@pytest.mark.parametrize("fold", ["fold=2", "data.fold=2"])
+def test_another_corpus_is_dealt_as_the_user_says(
+    train: Train, command: RunCommand, csv_corpus: Path, fold: str
+) -> None:
+    run_of(train())
+    corpus = ("data=csv", f"data.table={csv_corpus}", *KFOLD, fold)
+    again = run_of(command("evaluate", "run=run", *corpus, "hydra.run.dir=again"), "again")
+    assert again.record()["dataset"]["fold"] == 2
+    assert (again.config().fold, again.config().data.fold) == (2, 2)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +237,8 @@ def test_subjects_in_several_partitions_are_counted_in_the_record_and_told_in_on
         "test_videos_of_development_subjects": 0,
     }
     told = (
-        "subjects in several partitions: 2 in training and test; 4 of 4 test videos are of subjects trained"
+        "subjects in several partitions: 2 in training and test; "
+        "4 of 4 test videos are of subjects in training\n"
     )
     assert outcome.err.count(told) == 1
     assert record["warnings"]["first"][:2] == [

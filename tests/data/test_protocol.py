@@ -228,8 +228,8 @@ def test_subjects_in_several_partitions_are_counted(tmp_path: Path) -> None:
     }
     assert str(overlap_warning(manifest)) == (
         "subjects in several partitions: 1 in training and development, 1 in training and test, "
-        "1 in development and test; 2 of 4 test videos are of subjects trained on; "
-        "1 of 4 test videos are of subjects selected on"
+        "1 in development and test; 2 of 4 test videos are of subjects in training; "
+        "1 of 4 test videos are of subjects in development"
     )
 
 

@@ -18,7 +18,14 @@ defaults:
 data:
   num_workers: 0
 """
-BLOCK = {"title": "tiny", "corpus": "synthetic", "published": None, "needs": None, "seeds": [0, 1]}
+BLOCK = {
+    "title": "tiny",
+    "corpus": "synthetic",
+    "published": None,
+    "needs": None,
+    "arguments": None,
+    "seeds": [0, 1],
+}
 DATASET = "d" * 64
 
 
@@ -34,7 +41,9 @@ def recipe_of(folder: Path, name: str) -> Recipe:
     return next(recipe for recipe in find_recipes(folder) if recipe.name == name)
 
 
-def measurement(recipe: Recipe, seed: int, mae: float = 4.0, rmse: float = 5.0) -> Measurement:
+def measurement(
+    recipe: Recipe, seed: int, mae: float = 4.0, rmse: float = 5.0, dataset: str = DATASET
+) -> Measurement:
     """Of the recipe as it is now."""
     return Measurement(
         recipe=recipe.name,
@@ -44,7 +53,7 @@ def measurement(recipe: Recipe, seed: int, mae: float = 4.0, rmse: float = 5.0) 
         ccc=0.5,
         mean_predictor_mae=9.0,
         mean_predictor_rmse=11.0,
-        fingerprint=f"{recipe.settings}-{DATASET[:8]}",
+        fingerprint=f"{recipe.settings}-{dataset[:8]}",
         commit="c" * 40,
         dirty=False,
         minutes=1.5,

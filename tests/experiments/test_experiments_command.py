@@ -48,7 +48,8 @@ def test_what_is_missing_is_trained_and_a_failure_does_not_stop_the_rest(
     assert measured.fingerprint == run.record()["fingerprint"]
     assert not (unfinished / "left.behind").exists()
     table = (own / "README.md").read_text()
-    assert "(2 seeds)" in table
+    assert "measured on different data" in table  # that of the row kept is made up
+    assert measured.fingerprint in table
     assert "| broken | `experiment=broken` | none | not measured yet |" in table
 
 
@@ -140,3 +141,17 @@ def test_wrong_input_gets_one_error_and_exit_code_2(
     assert mentioned in outcome.err
     assert "Traceback" not in outcome.err
     assert not Path("outputs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "mentioned"),
+    [(("out=file/x",), "config key out: "), (("folder=file",), "config key folder: ")],
+)
+def test_a_folder_that_cannot_be_made_gets_one_error_and_exit_code_2(
+    command: RunCommand, own: Path, arguments: tuple[str, ...], mentioned: str
+) -> None:
+    Path("file").touch()
+    outcome = command(NAME, f"folder={own}", *arguments)
+    assert outcome.code == 2
+    assert mentioned in outcome.err
+    assert "Traceback" not in outcome.err

@@ -1,12 +1,13 @@
 """The file of results: what is written is read again, and what is damaged is refused with its row."""
 
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
 from depression_vr.errors import UserError
 from depression_vr.experiments.recipes import Recipe
-from depression_vr.experiments.results import COLUMNS, add_result, read_results, write_results
+from depression_vr.experiments.results import COLUMNS, Measurement, add_result, read_results, write_results
 from own_recipes import measurement, recipe_of, write_recipe
 
 
@@ -37,6 +38,24 @@ def test_a_new_result_replaces_that_of_the_same_recipe_and_seed(tmp_path: Path, 
     for seed, mae in ((1, 4.0), (0, 3.0), (1, 2.0)):
         add_result(file, measurement(recipe, seed, mae))
     assert [(row.seed, row.mae) for row in read_results(file)] == [(0, 3.0), (1, 2.0)]
+
+
+def add_twenty(file: Path, first: Measurement) -> None:
+    for seed in range(first.seed, first.seed + 20):
+        add_result(file, first.model_copy(update={"seed": seed}))
+
+
+def test_processes_that_add_at_the_same_time_lose_no_result(tmp_path: Path, recipe: Recipe) -> None:
+    file = tmp_path / "results.csv"
+    processes = [
+        get_context("fork").Process(target=add_twenty, args=(file, measurement(recipe, first)))
+        for first in (0, 20, 40)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [row.seed for row in read_results(file)] == list(range(60))
 
 
 @pytest.mark.parametrize(

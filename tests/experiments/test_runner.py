@@ -1,6 +1,7 @@
 """What the runner takes, repeats, removes and leaves alone; no training is started here."""
 
 import fcntl
+import json
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,66 @@ def test_an_unfinished_run_or_one_of_other_settings_is_not_taken(
     job = Job(recipe, 0, tmp_path / "out")
     write_run(job.run.folder, recipe, seed, status, *overrides)
     assert measured(job) is None
+
+
+def test_a_run_that_another_process_has_finished_meanwhile_is_taken(tmp_path: Path, recipe: Recipe) -> None:
+    waiting, finished = (Job(recipe, seed, tmp_path / "out") for seed in (0, 1))
+    write_run(waiting.run.folder, recipe, 0, "running")
+    write_run(finished.run.folder, recipe, 1)
+    waiting.log.write_text("Epoch 3\n")
+    added: list[Measurement] = []
+
+    def add(measurement: Measurement) -> None:
+        if measurement.seed == 1:  # after the other job was found unfinished
+            record = waiting.run.record() | {"status": "finished"}
+            waiting.run.record_file.write_text(json.dumps(record))
+        added.append(measurement)
+
+    assert run_all([waiting, finished], add, workers=1) == []
+    assert [row.seed for row in added] == [1, 0]
+    assert added[1].mae == 3.25
+    assert waiting.log.read_text() == "Epoch 3\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("metrics.json", '{"videos": {"mae": 3.25,'),
+        ("metrics.json", "{}"),
+        ("metrics.json", '{"videos": null, "references": {"mean_predictor": {"mae": 9.0, "rmse": 11.0}}}'),
+        (
+            "metrics.json",
+            '{"videos": {"mae": null, "rmse": null, "ccc": null}, '
+            '"references": {"mean_predictor": {"mae": 9.0, "rmse": 11.0}}}',
+        ),
+        ("record.json", "{"),
+        ("config.yaml", "seed: 0\ndata: ${nothing}\n"),
+    ],
+)
+def test_a_damaged_run_is_reported_and_the_others_are_taken(
+    tmp_path: Path, recipe: Recipe, file: str, content: str
+) -> None:
+    damaged, good = (Job(recipe, seed, tmp_path / "out") for seed in (0, 1))
+    for job in (damaged, good):
+        write_run(job.run.folder, recipe, job.seed)
+    (damaged.run.folder / file).write_text(content)
+    added: list[Measurement] = []
+    (problem,) = run_all([damaged, good], added.append, workers=1)
+    assert problem.where == "tiny seed 0"
+    assert str(damaged.run.folder) in problem.what
+    assert [row.seed for row in added] == [1]
+    assert (damaged.run.folder / file).read_text() == content
+
+
+def test_a_file_in_the_place_of_a_recipes_folder_stops_only_its_jobs(tmp_path: Path, recipe: Recipe) -> None:
+    write_recipe(tmp_path, "other")
+    blocked, good = (Job(each, 0, tmp_path / "out") for each in (recipe, recipe_of(tmp_path, "other")))
+    write_run(good.run.folder, good.recipe, 0)
+    blocked.run.folder.parent.touch()
+    added: list[Measurement] = []
+    (problem,) = run_all([blocked, good], added.append, workers=1)
+    assert problem.where == "tiny seed 0"
+    assert [row.recipe for row in added] == ["other"]
 
 
 def test_only_what_has_no_result_with_the_present_settings_is_missing(tmp_path: Path, recipe: Recipe) -> None:
@@ -101,6 +162,28 @@ def test_other_overrides_are_refused(recipe: Recipe, override: str, mentioned: s
     with pytest.raises(UserError, match=mentioned) as caught:
         refuse_other_settings(recipe, [override])
     assert caught.value.where.startswith("config key overrides")
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "seed=9",
+        "++seed=9",
+        "data.seed=9",
+        "run_dir=elsewhere",
+        "hydra.run.dir=elsewhere",
+        "hydra.mode=MULTIRUN",
+        "callbacks.last.dirpath=elsewhere",
+        "callbacks.last={dirpath: elsewhere}",
+        "trainer.default_root_dir=elsewhere",
+        "logger=none",
+        "+logger.more={save_dir: elsewhere}",
+    ],
+)
+def test_overrides_of_seed_folder_and_logger_are_refused(recipe: Recipe, override: str) -> None:
+    with pytest.raises(UserError, match="is decided here") as caught:
+        refuse_other_settings(recipe, ["data.num_workers=2", override])
+    assert override in caught.value.what
 
 
 def test_overrides_cannot_turn_a_run_into_another(tmp_path: Path, recipe: Recipe) -> None:

@@ -8,7 +8,7 @@ from depression_vr.errors import UserError
 from depression_vr.experiments.recipes import PROJECT, find_recipes
 from depression_vr.experiments.results import read_results
 from depression_vr.experiments.table import BEGIN, END, tables, with_tables, write_table
-from own_recipes import measurement, recipe_of, write_recipe
+from own_recipes import DATASET, measurement, recipe_of, write_recipe
 
 
 def cells(markdown: str, title: str) -> list[str]:
@@ -51,13 +51,19 @@ def test_a_single_seed_has_no_deviation_and_seeds_that_are_missing_are_counted(t
 def test_what_is_published_and_what_is_needed_is_said(tmp_path: Path) -> None:
     published = {"mae": 6.15, "rmse": 7.9, "source": "Pan et al. 2023"}
     write_recipe(
-        tmp_path, "a", title="a", corpus="AVEC2013", published=published, needs="the licensed corpus"
+        tmp_path,
+        "a",
+        title="a",
+        corpus="AVEC2013",
+        published=published,
+        needs="the licensed corpus",
+        arguments="data.root=... data.image_root=...",
     )
     write_recipe(tmp_path, "b", title="b")
     markdown = tables(find_recipes(tmp_path), [])
     assert markdown.index("## AVEC2013") < markdown.index("## Synthetic")
     assert cells(markdown, "a")[1:4] == [
-        "`experiment=a data.root=...`",
+        "`experiment=a data.root=... data.image_root=...`",
         "6.15 / 7.90 (Pan et al. 2023)",
         "not measured: needs the licensed corpus",
     ]
@@ -79,12 +85,28 @@ def test_a_changed_setting_takes_the_result_out_of_the_table(tmp_path: Path) -> 
     )
 
 
-def ablation_tables(tmp_path: Path, part: tuple[float, ...], full: tuple[float, ...]) -> str:
-    """Of a network and one of its parts, with these MAEs of seeds 0, 1."""
+def test_results_on_different_data_are_not_averaged(tmp_path: Path) -> None:
+    write_recipe(tmp_path, "tiny")
+    recipe = recipe_of(tmp_path, "tiny")
+    rows = [measurement(recipe, 0), measurement(recipe, 1, dataset="e" * 64)]
+    assert cells(tables([recipe], rows), "tiny")[3:] == [
+        "measured on different data",
+        f"`{recipe.settings}-dddddddd`, `{recipe.settings}-eeeeeeee`",
+    ]
+
+
+def ablation_tables(
+    tmp_path: Path,
+    part: tuple[float, ...],
+    full: tuple[float, ...],
+    seeds: tuple[int, ...] = (0, 1),
+    dataset: str = DATASET,
+) -> str:
+    """Of a network with seeds 0, 1 and one of its parts with these seeds and data, with these MAEs."""
     write_recipe(tmp_path, "full", title="The network")
-    write_recipe(tmp_path, "part", title="Half of it", ablation_of="full")
+    write_recipe(tmp_path, "part", title="Half of it", ablation_of="full", seeds=list(seeds))
     rows = [
-        measurement(recipe_of(tmp_path, name), seed, mae)
+        measurement(recipe_of(tmp_path, name), seed, mae, dataset=dataset if name == "part" else DATASET)
         for name, maes in (("part", part), ("full", full))
         for seed, mae in enumerate(maes)
     ]
@@ -94,13 +116,27 @@ def ablation_tables(tmp_path: Path, part: tuple[float, ...], full: tuple[float, 
 def test_an_ablation_that_is_ahead_is_named(tmp_path: Path) -> None:
     markdown = ablation_tables(tmp_path, part=(3.0, 4.0), full=(3.5, 4.5))
     assert markdown.endswith(
-        "\n\nOn the synthetic corpus Half of it (MAE 3.50 ± 0.71) is ahead of The network (MAE 4.00 ± 0.71)."
+        "\n\nOn the synthetic corpus Half of it (MAE 3.50 ± 0.71) is ahead of The network (MAE 4.00 ± 0.71) "
+        "over seeds 0, 1."
     )
+
+
+def test_an_ablation_is_compared_over_the_seeds_that_both_have(tmp_path: Path) -> None:
+    ahead = ablation_tables(tmp_path, part=(3.0,), full=(3.5, 2.0), seeds=(0,))
+    assert ahead.endswith("Half of it (MAE 3.00) is ahead of The network (MAE 3.50) over seed 0.")
+    behind = ablation_tables(tmp_path, part=(3.0,), full=(2.5, 4.5), seeds=(0,))
+    assert behind.endswith("no ablation is ahead of its full network over seed 0.")
+
+
+def test_nothing_is_said_of_an_ablation_that_was_measured_on_other_data(tmp_path: Path) -> None:
+    assert "ahead" not in ablation_tables(tmp_path, part=(3.0, 4.0), full=(3.5, 4.5), dataset="e" * 64)
 
 
 def test_it_is_said_that_no_ablation_is_ahead(tmp_path: Path) -> None:
     markdown = ablation_tables(tmp_path, part=(4.0, 4.0), full=(3.5, 4.5))
-    assert markdown.endswith("\n\nOn the synthetic corpus no ablation is ahead of its full network.")
+    assert markdown.endswith(
+        "\n\nOn the synthetic corpus no ablation is ahead of its full network over seeds 0, 1."
+    )
 
 
 def test_nothing_is_said_of_ablations_before_all_seeds_are_measured(tmp_path: Path) -> None:
@@ -122,3 +158,13 @@ def test_a_readme_without_the_marks_is_refused_and_left_alone(tmp_path: Path, te
     with pytest.raises(UserError, match="marks"):
         write_table(readme, "new")
     assert readme.read_text() == text
+
+
+def test_a_readme_that_is_not_utf_8_is_refused_and_left_alone(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_bytes(f"# \xdcbersicht\n{BEGIN}\n{END}\n".encode("latin-1"))
+    before = readme.read_bytes()
+    with pytest.raises(UserError, match="UTF-8") as caught:
+        write_table(readme, "new")
+    assert caught.value.where == str(readme)
+    assert readme.read_bytes() == before

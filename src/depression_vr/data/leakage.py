@@ -45,8 +45,8 @@ def overlap_warning(manifest: Manifest) -> Problem | None:
         return None
     tested = len(manifest.rows("test"))
     known = [
-        f"{count} of {tested} test videos are of subjects {done} on"
-        for partition, done in (("training", "trained"), ("development", "selected"))
+        f"{count} of {tested} test videos are of subjects in {partition}"
+        for partition in ("training", "development")
         if (count := overlap[f"test_videos_of_{partition}_subjects"])
     ]
     return Problem("subjects in several partitions", "; ".join([", ".join(shared), *known]))

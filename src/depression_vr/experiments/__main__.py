@@ -12,10 +12,10 @@ from omegaconf import DictConfig
 from depression_vr.entry import entry_point
 from depression_vr.errors import UserError
 from depression_vr.experiments.recipes import find_recipes
-from depression_vr.experiments.results import Measurement, add_result, read_results
+from depression_vr.experiments.results import Measurement, add_result, locked, read_results
 from depression_vr.experiments.runner import missing_jobs, run_all
 from depression_vr.experiments.table import tables, write_table
-from depression_vr.experiments.wanted import read_settings, wanted_jobs
+from depression_vr.experiments.wanted import make_folder, read_settings, wanted_jobs
 
 log = logging.getLogger(__name__)
 
@@ -26,15 +26,22 @@ INTERRUPTED = 130  # as of a command that a shell saw end by Ctrl-C
 def main(config: DictConfig) -> None:
     """Run what is missing; the results file and the table are written after every run."""
     settings = read_settings(config)
+    make_folder(settings.experiments, "folder")
     recipes = find_recipes(settings.experiments)
     wanted = wanted_jobs(settings, recipes) if settings.run else []
     missing = missing_jobs(wanted, read_results(settings.results))
 
+    def show() -> None:
+        with locked(settings.results):
+            write_table(settings.readme, tables(recipes, read_results(settings.results)))
+
     def add(measurement: Measurement) -> None:
         add_result(settings.results, measurement)
-        write_table(settings.readme, tables(recipes, read_results(settings.results)))
+        show()
 
-    write_table(settings.readme, tables(recipes, read_results(settings.results)))
+    show()
+    if missing:
+        make_folder(settings.runs, "out")
     try:
         problems = run_all(missing, add, settings.workers)
     except KeyboardInterrupt:

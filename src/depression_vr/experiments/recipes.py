@@ -35,34 +35,42 @@ class Published(BaseModel):
     source: str
 
 
-class Recipe(BaseModel):
-    """A recipe, and what the table shows of it.
+class Block(BaseModel):
+    """The block ``recipe`` of a config: what the table shows of it.
 
     Attributes:
-        file: the config; its name is what ``experiment=`` takes.
-        settings: fingerprint of the settings that it has now.
-        epochs: that a training takes at most.
         title: what the table calls it.
         corpus: the table that it is in.
         published: None where nothing is.
         needs: what it takes to measure it, such as a licensed corpus; None where anybody can.
+        arguments: what its command takes besides ``experiment=``, such as ``data.root=...``, or None.
         seeds: those that the table has.
-        twin: name of the recipe for a synthetic corpus that goes the same way.
         ablation_of: name of the recipe that this one leaves a part out of.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    title: str = Field(min_length=1)
+    corpus: str = Field(min_length=1)
+    published: Published | None
+    needs: str | None
+    arguments: str | None
+    seeds: tuple[NonNegativeInt, ...] = Field(min_length=1)
+    ablation_of: str | None = None
+
+
+class Recipe(Block):
+    """A recipe: its block and its config.
+
+    Attributes:
+        file: the config; its name is what ``experiment=`` takes.
+        settings: fingerprint of the settings that it has now.
+        epochs: that a training takes at most.
+    """
+
     file: Path
     settings: str
     epochs: PositiveInt
-    title: str
-    corpus: str
-    published: Published | None
-    needs: str | None
-    seeds: tuple[NonNegativeInt, ...] = Field(min_length=1)
-    twin: str | None = None
-    ablation_of: str | None = None
 
     @property
     def name(self) -> str:
@@ -93,10 +101,6 @@ def find_recipes(folder: Path) -> list[Recipe]:
     recipes = [recipe for recipe in map(_read, _files(folder)) if recipe is not None]
     corpora = {recipe.name: recipe.corpus for recipe in recipes}
     problems = [
-        Problem(str(recipe.file), f"recipe.twin: there is no recipe {recipe.twin!r}")
-        for recipe in recipes
-        if recipe.twin is not None and recipe.twin not in corpora
-    ] + [
         Problem(str(recipe.file), f"recipe.ablation_of: no recipe {recipe.ablation_of!r} for {recipe.corpus}")
         for recipe in recipes
         if recipe.ablation_of is not None and corpora.get(recipe.ablation_of) != recipe.corpus
@@ -138,9 +142,13 @@ def _read(file: Path) -> Recipe | None:
         config = compose("train", [*_RUNTIME, *_selecting(file)])
         if config.recipe is None:
             return None
-        block: Any = OmegaConf.to_container(config.recipe, resolve=True)
+        is_node = OmegaConf.is_config(config.recipe)
+        content: Any = OmegaConf.to_container(config.recipe, resolve=True) if is_node else config.recipe
         return Recipe(
-            **block, file=file, settings=settings_fingerprint(config), epochs=config.trainer.max_epochs
+            **Block.model_validate(content).model_dump(),
+            file=file,
+            settings=settings_fingerprint(config),
+            epochs=config.trainer.max_epochs,
         )
     except UserError as error:
         raise UserError(error.what, where=str(file), fix=error.fix) from error

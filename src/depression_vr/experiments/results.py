@@ -1,7 +1,9 @@
 """The results file: one row for each recipe and seed that was measured."""
 
 import csv
-from collections.abc import Iterable
+import fcntl
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -60,6 +62,11 @@ class Measurement(BaseModel):
         """Fingerprint of its settings alone."""
         return self.fingerprint.partition("-")[0]
 
+    @property
+    def dataset(self) -> str:
+        """Fingerprint of its dataset alone."""
+        return self.fingerprint.partition("-")[2]
+
     @field_validator("ccc", "commit", mode="before")
     @classmethod
     def _none_where_empty(cls, value: object) -> object:
@@ -116,12 +123,34 @@ def write_results(file: Path, measurements: Iterable[Measurement]) -> None:
 
 
 def add_result(file: Path, measurement: Measurement) -> None:
-    """Add a row, or replace that of the same recipe and seed.
+    """Add a row, or replace that of the same recipe and seed; other processes may do so at the same time.
 
     Raises:
         UserError: the file is damaged.
     """
-    write_results(file, [*read_results(file), measurement])
+    with locked(file):
+        write_results(file, [*read_results(file), measurement])
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Keep other processes from adding to the results file, and from writing what is made of it.
+
+    Raises:
+        UserError: its folder cannot be written to.
+    """
+    lock = file.with_name(f".{file.name}.lock")
+    try:
+        opened = lock.open("w", encoding="utf-8")
+    except OSError as error:
+        raise UserError(
+            f"the folder of results cannot be written to: {error.strerror}",
+            where=str(lock),
+            fix="use another folder=...",
+        ) from error
+    with opened:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
 
 
 def _damaged(file: Path, problems: list[Problem]) -> UserError:

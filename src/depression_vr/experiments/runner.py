@@ -3,6 +3,7 @@
 import csv
 import fcntl
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,9 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import TextIO
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -38,6 +42,7 @@ from depression_vr.settings import run_fingerprint, settings_fingerprint
 _SECONDS_BETWEEN_LOOKS = 1.0
 _SECONDS_TO_END = 10.0  # for a training that was told to
 _LINES_SHOWN = 8
+_DECIDED_HERE = {"seed", "run_dir", "dirpath", "default_root_dir", "logger", "hydra"}
 
 
 class FailedError(Exception):
@@ -75,7 +80,10 @@ class Job:
 
     @property
     def command(self) -> list[str]:
-        """The training; what decides where its result goes comes last and so wins."""
+        """The training; what decides where its result goes comes last and so wins.
+
+        Overrides that decide it in other words are refused by `refuse_other_settings`.
+        """
         folder = f"hydra.run.dir={quoted(str(self.run.folder))}"
         own = (f"seed={self.seed}", folder, "logger=csv")
         return [
@@ -85,22 +93,45 @@ class Job:
 
 
 def refuse_other_settings(recipe: Recipe, overrides: Sequence[str]) -> None:
-    """Refuse overrides with which a training would not be one of the recipe.
+    """Refuse overrides with which a training would not be one of the recipe, or not one of its job.
 
     Raises:
-        UserError: they change the settings, or are wrong.
+        UserError: they change the settings, the seed or where the result goes, or are wrong.
     """
     where = f"config key overrides: {' '.join(overrides)}"
     try:
         changed = settings_fingerprint(compose_recipe(recipe, overrides))
     except UserError as error:
         raise UserError(error.what, where=where, fix=error.fix) from error
+    decided = [override for override in overrides if _keys(override) & _DECIDED_HERE]
+    if decided:
+        raise UserError(
+            f"what seed a run has and where its result goes is decided here: {' '.join(decided)}",
+            where=where,
+            fix="remove it; use seeds=... and out=...",
+        )
     if changed != recipe.settings:
         raise UserError(
             f"they change the settings of {recipe.name}: fingerprint {changed}, not {recipe.settings}",
             where=where,
             fix="override what no result depends on, such as data.root; other settings are another recipe",
         )
+
+
+def _keys(override: str) -> set[str]:
+    """Every part of the dotted key, and every key of a mapping that it is set to."""
+    parsed = OverridesParser.create().parse_override(override)
+    return {*re.split("[./]", parsed.key_or_group), *_keys_of(parsed.value())}
+
+
+def _keys_of(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield str(key)
+            yield from _keys_of(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _keys_of(inner)
 
 
 def is_present(measurement: Measurement, recipe: Recipe) -> bool:
@@ -118,7 +149,23 @@ def missing_jobs(jobs: Sequence[Job], measurements: Sequence[Measurement]) -> li
 
 
 def measured(job: Job) -> Measurement | None:
-    """What the job's run directory says; None where no run of this recipe as it is now has finished there."""
+    """What the job's run directory says; None where no run of this recipe as it is now has finished there.
+
+    Raises:
+        FailedError: one has, and its files are damaged or its metrics are no numbers.
+    """
+    try:
+        return _measured(job)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+    except (UserError, OmegaConfBaseException, OSError, LookupError, TypeError, ValueError) as error:
+        wrong = f"{type(error).__name__}: {error}".splitlines()[0]
+    raise FailedError(
+        f"the run in {job.run.folder} has nothing to measure: {wrong}; remove it to train it again"
+    )
+
+
+def _measured(job: Job) -> Measurement | None:
     run = job.run
     if not all(file.is_file() for file in (run.config_file, run.record_file, run.metrics_file)):
         return None
@@ -158,13 +205,17 @@ def run_all(jobs: Sequence[Job], add: Callable[[Measurement], None], workers: in
         workers: trainings side by side, which share the cores.
     """
     to_train: list[Job] = []
+    problems: list[Problem] = []
     for job in jobs:
-        finished = measured(job)
+        try:
+            finished = measured(job)
+        except FailedError as error:
+            problems.append(Problem(str(job), str(error)))
+            continue
         if finished is None:
             to_train.append(job)
         else:
             add(finished)
-    problems: list[Problem] = []
     if not to_train:
         return problems
     stop = Event()
@@ -176,7 +227,7 @@ def run_all(jobs: Sequence[Job], add: Callable[[Measurement], None], workers: in
                 job = trainings[training]
                 try:
                     measurement = training.result()
-                except FailedError as error:
+                except (FailedError, OSError) as error:
                     display.say(f"{job}: failed: {error}")
                     problems.append(Problem(str(job), str(error).splitlines()[0].rstrip(":")))
                 else:
@@ -192,6 +243,10 @@ def run_all(jobs: Sequence[Job], add: Callable[[Measurement], None], workers: in
 def _train(job: Job, threads: int, display: "_Display", stop: Event) -> Measurement:
     job.log.parent.mkdir(parents=True, exist_ok=True)
     with display.showing(str(job)) as show, _locked(job.log) as log:
+        finished = measured(job)
+        if finished is not None:  # by another process, since it was asked for
+            return finished
+        log.truncate(0)
         _clear(job.run.folder)
         with _process(job.command, log, threads) as process:
             while process.poll() is None:
@@ -211,13 +266,12 @@ def _train(job: Job, threads: int, display: "_Display", stop: Event) -> Measurem
 
 @contextmanager
 def _locked(log: Path) -> Iterator[TextIO]:
-    """The empty log. Its lock is the training's too: it holds while either process lives."""
+    """The log. Its lock is the training's too: it holds while either process lives."""
     with log.open("a", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise FailedError(f"another process is training it, log {log}") from error
-        file.truncate(0)
         yield file
 
 

@@ -36,12 +36,19 @@ def write_table(file: Path, generated: str) -> None:
     """Put the tables between their two marks; what a person wrote around them stays.
 
     Raises:
-        UserError: the file has not both marks.
+        UserError: the file has not both marks, or cannot be read or written.
     """
-    before = file.read_text(encoding="utf-8") if file.is_file() else f"# Experiments\n\n{BEGIN}\n{END}\n"
-    after = with_tables(before, generated, file)
-    if after != before or not file.is_file():
-        write_text(file, after)
+    try:
+        before = file.read_text(encoding="utf-8") if file.exists() else f"# Experiments\n\n{BEGIN}\n{END}\n"
+        after = with_tables(before, generated, file)
+        if after != before or not file.exists():
+            write_text(file, after)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"the file of the table cannot be read and written: {error}",
+            where=str(file),
+            fix="save it as UTF-8, or remove it",
+        ) from error
 
 
 def with_tables(text: str, generated: str, file: Path) -> str:
@@ -68,6 +75,7 @@ class _Shown:
         own = [row for row in measurements if row.recipe == recipe.name and row.seed in recipe.seeds]
         self.recipe = recipe
         self.measured = [row for row in own if row.settings == recipe.settings]
+        self.datasets = {row.dataset for row in self.measured}
         self.is_stale = len(self.measured) < len(own)
 
     def cells(self) -> tuple[str, ...]:
@@ -75,29 +83,31 @@ class _Shown:
         published = recipe.published
         return (
             recipe.title,
-            f"`experiment={recipe.name}{' data.root=...' if recipe.needs else ''}`",
+            f"`{' '.join(filter(None, (f'experiment={recipe.name}', recipe.arguments)))}`",
             f"{published.mae:.2f} / {published.rmse:.2f} ({published.source})" if published else "none",
             self._result(),
             ", ".join(sorted({f"`{row.fingerprint}`" for row in self.measured})) or f"`{recipe.settings}`",
         )
 
-    def mae(self) -> str:
-        return _spread([row.mae for row in self.measured])
-
     @property
-    def mean_mae(self) -> float:
-        return statistics.fmean(row.mae for row in self.measured)
+    def maes(self) -> dict[int, float]:
+        """Of each seed."""
+        return {row.seed: row.mae for row in self.measured}
 
     @property
     def is_complete(self) -> bool:
-        return len(self.measured) == len(set(self.recipe.seeds))
+        """Whether all seeds are measured, on the same data."""
+        return len(self.measured) == len(set(self.recipe.seeds)) and len(self.datasets) == 1
 
     def _result(self) -> str:
         wanted, got = len(set(self.recipe.seeds)), len(self.measured)
+        if len(self.datasets) > 1:
+            return "measured on different data"
         if got:
             of = "" if self.is_complete else f" of {wanted}"
             seeds = f"{got}{of} {'seed' if wanted == 1 else 'seeds'}"
-            return f"{self.mae()} / {_spread([row.rmse for row in self.measured])} ({seeds})"
+            maes, rmses = list(self.maes.values()), [row.rmse for row in self.measured]
+            return f"{_spread(maes)} / {_spread(rmses)} ({seeds})"
         if self.is_stale:
             return "not measured with these settings"
         return f"not measured: needs {self.recipe.needs}" if self.recipe.needs else "not measured yet"
@@ -114,18 +124,28 @@ def _escaped(cell: str) -> str:
 
 
 def _ablations(corpus: str, shown: Sequence[_Shown]) -> Iterator[str]:
-    """Which ablations have a lower mean MAE than the network that they leave a part out of."""
+    """Which ablations have a lower mean MAE, over the seeds that both have, than the network that they
+    leave a part out of.
+    """
     by_name = {row.recipe.name: row for row in shown}
     pairs = [(row, by_name[row.recipe.ablation_of]) for row in shown if row.recipe.ablation_of in by_name]
-    compared = [(part, full) for part, full in pairs if part.is_complete and full.is_complete]
-    ahead = [
-        f"On the {corpus} corpus {part.recipe.title} (MAE {part.mae()}) "
-        f"is ahead of {full.recipe.title} (MAE {full.mae()})."
-        for part, full in compared
-        if part.mean_mae < full.mean_mae
-    ]
+    ahead: list[str] = []
+    compared: list[str] = []  # the seeds of each pair
+    for part, full in pairs:
+        seeds = sorted(part.maes.keys() & full.maes.keys())
+        if not (seeds and part.is_complete and full.is_complete and part.datasets == full.datasets):
+            continue
+        over = f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}"
+        compared.append(over)
+        ours, theirs = ([row.maes[seed] for seed in seeds] for row in (part, full))
+        if statistics.fmean(ours) < statistics.fmean(theirs):
+            ahead.append(
+                f"On the {corpus} corpus {part.recipe.title} (MAE {_spread(ours)}) "
+                f"is ahead of {full.recipe.title} (MAE {_spread(theirs)}) over {over}."
+            )
     if ahead:
         yield "\n".join(ahead)
     elif compared:
-        which = "no ablation" if compared == pairs else "no ablation of those measured"
-        yield f"On the {corpus} corpus {which} is ahead of its full network."
+        which = "no ablation" if len(compared) == len(pairs) else "no ablation of those measured"
+        over = " or ".join(dict.fromkeys(compared))
+        yield f"On the {corpus} corpus {which} is ahead of its full network over {over}."

@@ -40,6 +40,11 @@ class Settings:
         return PROJECT if IS_CHECKOUT else Path("experiments").absolute()
 
     @property
+    def runs(self) -> Path:
+        """The folder of all run directories."""
+        return Path(self.out).expanduser().absolute()
+
+    @property
     def results(self) -> Path:
         """The results file."""
         return self.experiments / "results.csv"
@@ -67,15 +72,31 @@ def wanted_jobs(settings: Settings, recipes: Sequence[Recipe]) -> list[Job]:
         UserError: there is no such recipe, or the overrides are not for it.
     """
     chosen = _chosen(settings.recipes, recipes)
-    for recipe in chosen:
-        refuse_other_settings(recipe, settings.overrides)
-    out = Path(settings.out).expanduser().absolute()
+    if settings.overrides:
+        for recipe in chosen:
+            refuse_other_settings(recipe, settings.overrides)
     jobs = [
-        (place, Job(recipe, seed, out, tuple(settings.overrides)))
+        (place, Job(recipe, seed, settings.runs, tuple(settings.overrides)))
         for recipe in chosen
         for place, seed in enumerate(dict.fromkeys(settings.seeds or recipe.seeds))
     ]
     return [job for _, job in sorted(jobs, key=lambda placed: placed[0])]
+
+
+def make_folder(folder: Path, key: str) -> None:
+    """Make a folder that a config key names, unless it is there.
+
+    Raises:
+        UserError: that cannot be.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"no folder can be made here: {error.strerror}",
+            where=f"config key {key}: {folder}",
+            fix="name another folder",
+        ) from error
 
 
 def _chosen(names: Sequence[str] | None, recipes: Sequence[Recipe]) -> list[Recipe]:

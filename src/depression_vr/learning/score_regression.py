@@ -18,6 +18,8 @@ from depression_vr.learning.schedule import Schedule
 
 log = logging.getLogger(__name__)
 
+_TORCH_CANNOT_NORMALISE = "Expected more than 1 value per channel when training"
+
 
 class ScoreRegression(pl.LightningModule):
     """Trains and evaluates a network that puts out one number per clip.
@@ -52,9 +54,22 @@ class ScoreRegression(pl.LightningModule):
         return self.scale.score(self.network(*views).float())
 
     def training_step(self, batch: NetworkBatch, batch_idx: int) -> Tensor:
-        """Loss of one batch."""
+        """Loss of one batch.
+
+        Raises:
+            UserError: the batch is too small for the network's batch norms.
+        """
         assert self.loss is not None
-        y = self.network(*batch.views).float()
+        try:
+            y = self.network(*batch.views).float()
+        except ValueError as refusal:
+            if not str(refusal).startswith(_TORCH_CANNOT_NORMALISE):
+                raise
+            raise UserError(
+                f"a batch of {len(batch.score)} is too small for the network's batch norms: {refusal}",
+                where="config keys data.batch_size and data.drop_last",
+                fix="use larger batches, and data.drop_last=true where only the last of an epoch is so small",
+            ) from refusal
         loss: Tensor = self.loss(y, batch.score, self.scale)
         clips = len(batch.score)
         self.log("training/loss", loss, on_step=True, on_epoch=True, batch_size=clips)
@@ -63,11 +78,14 @@ class ScoreRegression(pl.LightningModule):
         return loss
 
     def on_train_epoch_end(self) -> None:
-        """See whether the epoch went well: there may be no development partition that would show it.
+        """See whether the epoch went well where no development partition would show it.
 
         Raises:
             UserError: training has diverged.
         """
+        # with one, a loss may overflow in 16 bits: its batch is skipped, and the scores stay finite
+        if getattr(self.trainer.datamodule, "selects", True):  # type: ignore[attr-defined]
+            return
         if not self.trainer.callback_metrics["training/loss_epoch"].isfinite():
             raise self._diverged("training partition", "loss is")
 

@@ -11,6 +11,7 @@ from depression_vr.bench.naive_relations import NaiveRelations, with_naive_relat
 from depression_vr.errors import UserError
 from depression_vr.models.plegdf_fglscf import PlegdfFglscf
 from depression_vr.models.plegdf_fglscf.relations import RegionRelations
+from depression_vr.models.plegdf_fglscf.slim_resnet import Bottleneck
 
 FUSIONS = ("fglscf", "concat", "sum", "global_only", "local_only")
 
@@ -30,17 +31,43 @@ def modules(network: nn.Module, kind: type[nn.Module]) -> list[str]:
     return [name for name, module in network.named_modules() if isinstance(module, kind)]
 
 
+def untrained(network: nn.Module) -> list[str]:
+    """The parameters that no gradient, or none that is a number, has reached."""
+    return [
+        name
+        for name, parameter in network.named_parameters()
+        if parameter.grad is None or not parameter.grad.isfinite().all() or not parameter.grad.any()
+    ]
+
+
 @pytest.mark.parametrize("fusion", FUSIONS)
 @pytest.mark.parametrize("stages", [(1, 2, 3), (2,), (3, 1), ()], ids=str)
 def test_gradients_reach_every_parameter(fusion: str, stages: tuple[int, ...]) -> None:
     network = small(64, fusion=fusion, plegdf_stages=stages, dropout=0.0)
     network(*views(2, 3, 4, 64, 64)).square().sum().backward()
-    without = [
-        name
-        for name, parameter in network.named_parameters()
-        if parameter.grad is None or not parameter.grad.isfinite().all() or not parameter.grad.any()
-    ]
-    assert without == []
+    assert untrained(network) == []
+
+
+def test_a_small_start_is_of_shortcuts_and_an_estimate_of_nothing() -> None:
+    network = small(small_start=True, layers=(2, 1, 1, 1)).eval()
+    generator = torch.Generator().manual_seed(2)
+    blocks = [module for module in network.modules() if isinstance(module, Bottleneck)]
+    assert len(blocks) == 10
+    for block in blocks:
+        maps = torch.randn((2, block.reduce.conv.in_channels, 2, 4, 4), generator=generator)
+        assert torch.equal(block(maps), block.shortcut(maps).relu())
+    assert network(*views(2, 3, 4, 32, 32)).abs().max() < 0.05
+    assert small(layers=(2, 1, 1, 1)).eval()(*views(2, 3, 4, 32, 32)).abs().max() > 0.05
+
+
+def test_a_small_start_comes_to_train_every_parameter() -> None:
+    network = small(64, small_start=True, dropout=0.0)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
+    for _ in range(3):
+        optimizer.zero_grad()
+        (network(*views(2, 3, 4, 64, 64)) - 1).square().sum().backward()
+        optimizer.step()
+    assert untrained(network) == []
 
 
 @pytest.mark.parametrize(
@@ -191,6 +218,8 @@ def test_without_relations_clips_of_any_size_are_taken(settings: dict[str, Any])
         {"layers": (1, 0)},
         {"plegdf_stages": (0,)},
         {"plegdf_stages": (1, 5)},
+        {"size": [32]},
+        {"size": [32, 32, 32]},
     ],
     ids=str,
 )

@@ -28,8 +28,8 @@ class PlegdfFglscf(nn.Module):
             noise to the estimate.
         norm_momentum: weight of a new batch in the running statistics, 0..1.
         small_start: residual blocks start as their shortcuts (Goyal et al., "Accurate, Large Minibatch SGD",
-            2017) and estimates near 0, so that few videos are enough to begin with; otherwise batch norms
-            and the linear layer start as torch's do.
+            2017) and estimates near 0, so that few videos are enough to begin with; not in the description.
+            Otherwise batch norms and the linear layer start as torch's do.
 
     Raises:
         ValueError: a setting makes no network; the map behind a related stage has an odd side.
@@ -46,7 +46,7 @@ class PlegdfFglscf(nn.Module):
         dropout: float = 0.15,
         dropout_on: Literal["features", "score"] = "features",
         norm_momentum: float = 0.1,
-        small_start: bool = True,
+        small_start: bool = False,
     ) -> None:
         super().__init__()
         if fusion not in FUSIONS:
@@ -59,7 +59,10 @@ class PlegdfFglscf(nn.Module):
             raise ValueError(f"layers={list(layers)} must be one number of 1 or more per stage")
         if not set(plegdf_stages) <= set(range(1, len(layers) + 1)):
             raise ValueError(f"plegdf_stages={list(plegdf_stages)} are not all of 1..{len(layers)}")
-        self.size = (size, size) if isinstance(size, int) else (size[0], size[1])
+        sides = (size, size) if isinstance(size, int) else tuple(size)
+        if len(sides) != 2:
+            raise ValueError(f"size={list(sides)} must be one number or two: height and width")
+        self.size = sides
         self.fusion = FUSIONS[fusion]
         self.related = "global" in self.fusion.streams and len(plegdf_stages) > 0
         relations = {

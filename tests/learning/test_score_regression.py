@@ -1,0 +1,47 @@
+"""The training loop of every network, in a plain trainer."""
+
+from functools import partial
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.plugins.precision import MixedPrecision
+from torch import nn
+from torch.utils.data import DataLoader
+
+from depression_vr.data.datasets import NetworkBatch
+from depression_vr.learning.loss import ScoreLoss
+from depression_vr.learning.scale import ScoreScale
+from depression_vr.learning.score_regression import ScoreRegression
+
+
+def batch(value: float) -> NetworkBatch:
+    clips = torch.full((2, 3, 1, 2, 2), value)
+    return NetworkBatch((clips,), torch.tensor([10.0, 20.0]), torch.arange(2), torch.zeros(2, dtype=int))
+
+
+def test_a_batch_that_overflows_in_16_bits_is_skipped(tmp_path: Path) -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(12, 1), nn.Flatten(0))
+    nn.init.constant_(network[1].weight, 1.0)
+    module = ScoreRegression(
+        network,
+        ScoreScale(factor=1),
+        ScoreLoss([nn.MSELoss()], compare="score"),
+        partial(torch.optim.SGD, lr=1e-3),
+    )
+    trainer = pl.Trainer(
+        max_epochs=1,
+        accelerator="cpu",
+        plugins=MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu", init_scale=2.0)),
+        default_root_dir=tmp_path,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    batches = [batch(1.0), batch(1e4), batch(1.0)]  # 12 * 1e4 is no half-precision number
+    trainer.fit(module, DataLoader(batches, batch_size=None))
+    assert trainer.callback_metrics["training/loss_epoch"].isinf()
+    weights = network[1].weight
+    assert weights.isfinite().all()
+    assert (weights < 1).any() or (weights > 1).any()
