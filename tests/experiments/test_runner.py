@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from depression_vr.errors import UserError
+from depression_vr.experiments.jobs import Job, missing_jobs, refuse_other_settings
+from depression_vr.experiments.measuring import measured
 from depression_vr.experiments.recipes import Recipe
 from depression_vr.experiments.results import Measurement
-from depression_vr.experiments.runner import Job, measured, missing_jobs, refuse_other_settings, run_all
+from depression_vr.experiments.runner import run_all
 from own_recipes import measurement, recipe_of, write_recipe, write_run
 
 

@@ -11,9 +11,10 @@ from omegaconf import DictConfig
 
 from depression_vr.entry import entry_point
 from depression_vr.errors import UserError
+from depression_vr.experiments.jobs import missing_jobs
 from depression_vr.experiments.recipes import find_recipes
 from depression_vr.experiments.results import Measurement, add_result, locked, read_results
-from depression_vr.experiments.runner import missing_jobs, run_all
+from depression_vr.experiments.runner import run_all
 from depression_vr.experiments.table import tables, write_table
 from depression_vr.experiments.wanted import make_folder, read_settings, wanted_jobs
 

@@ -10,8 +10,8 @@ from pydantic.dataclasses import dataclass
 
 from depression_vr.entry import IS_CHECKOUT
 from depression_vr.errors import UserError
+from depression_vr.experiments.jobs import Job, refuse_other_settings
 from depression_vr.experiments.recipes import PROJECT, Recipe
-from depression_vr.experiments.runner import Job, refuse_other_settings
 
 
 def _as_list(given: object) -> object:
