@@ -1,0 +1,168 @@
+"""What the frames of a corpus hold, as digests: its fingerprint knows frames only by name."""
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from depression_vr.data.contents_cache import ContentsCache
+from depression_vr.data.frames import FrameFolder
+from depression_vr.data.manifest import Manifest
+
+_THREADS = 8
+_SECONDS_BEFORE_BAR = 2.0
+
+
+@dataclass(frozen=True)
+class _Files:
+    """The frames of a video as the file system shows them: digest of names, sizes and times; bytes in all."""
+
+    state: str
+    size: int
+
+
+@dataclass(frozen=True)
+class _Read:
+    """The frames of a video as they were read."""
+
+    digest: str
+    unreadable: int = 0
+
+
+def frame_contents(manifest: Manifest) -> pd.DataFrame:
+    """The digests of all videos' frames.
+
+    Frames are read once: the user's cache folder keeps a video's digest for as long as the names, sizes and
+    modification times of its frames stay the same. What an interrupted call had read is kept too. A frame
+    that cannot be read is counted; whoever needs its pixels says so.
+
+    Returns:
+        One row per video, in the manifest's order: ``video_id``, ``frames`` (their number), ``unreadable``
+        (how many of them) and ``digest``: SHA-256 of the size and the bytes of every frame, by name.
+    """
+    folders = manifest.folders
+    cache = ContentsCache(folder.path for folder in folders)
+    found: dict[int, _Read] = {}
+    with _threads() as (pool, stop):
+        files = list(pool.map(lambda folder: _files(folder, stop), folders))
+        for video, folder in enumerate(folders):
+            digest = cache.find(folder.path, files[video].state)
+            if digest is not None:
+                found[video] = _Read(digest)
+        unknown = [video for video in range(len(folders)) if video not in found]
+        reading = {pool.submit(_read, folders[video], stop): video for video in unknown}
+        with _bar(sum(files[video].size for video in unknown)) as advance, _written(cache):
+            for done in as_completed(reading):
+                video = reading[done]
+                found[video] = read = done.result()
+                if not read.unreadable:
+                    cache.add(folders[video].path, files[video].state, read.digest)
+                advance(files[video].size)
+    in_order = [found[video] for video in range(len(folders))]
+    return pd.DataFrame(
+        {
+            "video_id": manifest.table["video_id"].to_numpy(),
+            "frames": [len(folder) for folder in folders],
+            "unreadable": [read.unreadable for read in in_order],
+            "digest": [read.digest for read in in_order],
+        }
+    )
+
+
+def contents_digest(contents: pd.DataFrame) -> str:
+    """SHA-256 of the table that `frame_contents` gives: of all frames of the corpus."""
+    return hashlib.sha256(contents.to_csv(index=False).encode()).hexdigest()
+
+
+class _StoppedError(Exception):
+    """A thread was told to stop; nobody waits for its result."""
+
+
+@contextmanager
+def _threads() -> Iterator[tuple[ThreadPoolExecutor, threading.Event]]:
+    """Threads, and what stops them in the middle of their work; after an error they are stopped."""
+    stop = threading.Event()
+    with ThreadPoolExecutor(_THREADS) as pool:
+        try:
+            yield pool, stop
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _paths(folder: FrameFolder, stop: threading.Event) -> Iterator[Path]:
+    for frame in range(len(folder)):
+        if stop.is_set():
+            raise _StoppedError
+        yield folder.frame_path(frame)
+
+
+def _files(folder: FrameFolder, stop: threading.Event) -> _Files:
+    digest, size = hashlib.sha256(), 0
+    for path in _paths(folder, stop):
+        try:
+            file = path.stat()
+        except OSError:
+            continue  # as if it were not there, until it can be read
+        size += file.st_size
+        digest.update(b"%s\0%d\0%d\0" % (os.fsencode(path.name), file.st_size, file.st_mtime_ns))
+    return _Files(digest.hexdigest(), size)
+
+
+def _read(folder: FrameFolder, stop: threading.Event) -> _Read:
+    digest, unreadable = hashlib.sha256(), 0
+    for path in _paths(folder, stop):
+        try:
+            content = path.read_bytes()
+        except OSError:
+            unreadable += 1
+            digest.update(b"unreadable")
+        else:
+            digest.update(len(content).to_bytes(8, "little"))
+            digest.update(content)
+    return _Read(digest.hexdigest(), unreadable)
+
+
+@contextmanager
+def _written(cache: ContentsCache) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        cache.write()
+
+
+@contextmanager
+def _bar(size: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar over so many bytes, shown only where it takes long; yields what advances it."""
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    progress = Progress(TextColumn("{task.description}"), *columns, console=Console(stderr=True))
+    task = progress.add_task("Contents of frames", total=size)
+    begun = time.monotonic()
+
+    def advance(read: int) -> None:
+        if not progress.live.is_started and time.monotonic() - begun > _SECONDS_BEFORE_BAR:
+            progress.start()
+        progress.advance(task, read)
+
+    try:
+        yield advance
+    finally:
+        if progress.live.is_started:
+            progress.stop()
