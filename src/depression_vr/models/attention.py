@@ -11,6 +11,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from depression_vr.models.float32 import in_float32
+
 
 class AttentionBuilder(Protocol):
     """Builds one attention module; the residual network takes it as an argument."""
@@ -27,7 +29,11 @@ def softmax_over_groups(logits: Tensor, groups: int) -> Tensor:
 
     Channels of ``(B, C, T, H, W)`` are seen as ``(groups, C / groups)``. A single group has nothing to
     compete with and takes a sigmoid.
+
+    Under autocast in float32, as it is on a GPU anyway: all positions that share an attention would share its
+    rounding error.
     """
+    logits = in_float32(logits)
     if groups == 1:
         return torch.sigmoid(logits)
     return logits.unflatten(1, (groups, -1)).softmax(dim=1).flatten(1, 2)

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import video
 
+from depression_vr.models.float32 import Float32Linear
+
 
 class MeanBaseline(nn.Module):
     """Says the same of every clip: 0, which is the training mean on a standardised scale.
@@ -34,7 +36,7 @@ class R3D18(nn.Module):
     def __init__(self, weights: str | None = None) -> None:
         super().__init__()
         self.network = video.r3d_18(weights=weights)
-        self.network.fc = nn.Linear(self.network.fc.in_features, 1)
+        self.network.fc = Float32Linear(self.network.fc.in_features, 1)
 
     def forward(self, clips: Tensor) -> Tensor:
         """``(B, 3, T, H, W)``, normalised, to y of shape ``(B,)``."""

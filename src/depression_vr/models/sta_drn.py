@@ -10,6 +10,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from depression_vr.models.attention import ATTENTION, AttentionBuilder
+from depression_vr.models.float32 import Float32Linear
 from depression_vr.models.layers import ConvNorm, initialise
 
 EXPANSION = 4
@@ -103,7 +104,7 @@ class StaDrn(nn.Module):
                 width = EXPANSION * planes
             self.stages.append(blocks)
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(width, 1)
+        self.head = Float32Linear(width, 1)
         initialise(self)
 
     def forward(self, clips: Tensor) -> Tensor:

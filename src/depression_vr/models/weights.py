@@ -6,6 +6,7 @@ Nothing in a file is ever executed: every load is `weights_only`.
 import pickle
 import re
 import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from depression_vr.errors import Problem, UserError
+from depression_vr.files import is_whole_archive
 
 NETWORK_PREFIX = "network."
 
@@ -91,6 +93,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
 
 def _load(path: Path) -> object:
+    if zipfile.is_zipfile(path) and not is_whole_archive(path):
+        raise _no_checkpoint(path)  # torch would load altered numbers
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's doubts about a file that is refused anyway

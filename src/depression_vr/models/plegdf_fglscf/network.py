@@ -6,6 +6,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from depression_vr.errors import UserError
+from depression_vr.models.float32 import Float32Linear
 from depression_vr.models.layers import initialise
 from depression_vr.models.plegdf_fglscf.fusion import FUSIONS
 from depression_vr.models.plegdf_fglscf.relations import RegionRelations
@@ -78,7 +79,7 @@ class PlegdfFglscf(nn.Module):
             }
         )
         features = self.fusion.width * EXPANSION * base_planes * 2 ** (len(layers) - 1)
-        score = nn.Linear(features, 1)
+        score = Float32Linear(features, 1)
         head = (nn.Dropout(dropout), score)
         self.head = nn.Sequential(*(head if dropout_on == "features" else reversed(head)))
         initialise(self)

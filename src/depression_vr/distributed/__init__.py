@@ -1,0 +1,1 @@
+"""Several processes, each with a device of its own, that train or evaluate together."""

@@ -1,0 +1,36 @@
+"""How a process that the first one has started tells it what the user did wrong.
+
+All have composed the same config and meet much the same errors, so the first one speaks for all.
+"""
+
+import os
+from pathlib import Path
+
+FOLDER_VARIABLE = "DEPRESSION_VR_LAST_WORDS"
+"""Environment variable of a started process: the folder for what it has to say."""
+
+
+def wanted() -> bool:
+    """Whether another process has started this one, and reads what it leaves."""
+    return FOLDER_VARIABLE in os.environ
+
+
+def leave(message: str) -> bool:
+    """Leave a message to the process that has started this one; False where none has."""
+    folder = os.environ.get(FOLDER_VARIABLE)
+    if folder is None:
+        return False
+    _file(Path(folder), os.getpid()).write_text(message, encoding="utf-8")
+    return True
+
+
+def left(folder: Path, pid: int) -> str | None:
+    """What a process has left."""
+    try:
+        return _file(folder, pid).read_text(encoding="utf-8")
+    except OSError:
+        return None
+
+
+def _file(folder: Path, pid: int) -> Path:
+    return folder / f"{pid}.txt"
