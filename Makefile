@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo experiments-synthetic test bench lint types format
+.PHONY: help install demo experiments-synthetic test test-slow soak bench lint types format
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,8 +25,14 @@ demo: $(INSTALLED) ## make the synthetic corpus, train STA-DRN on it and compare
 experiments-synthetic: $(INSTALLED) ## measure the recipes on the synthetic corpus that are not measured yet
 	$(BIN)/python -m depression_vr.experiments $(ARGS)
 
-test: $(INSTALLED) ## run the tests
-	$(BIN)/python -m pytest
+test: $(INSTALLED) ## run the tests but the slow ones
+	$(BIN)/python -m pytest -m "not slow and not soak"
+
+test-slow: $(INSTALLED) ## run the slow tests: whole processes, killed trainings, several processes
+	$(BIN)/python -m pytest -m "slow and not soak"
+
+soak: $(INSTALLED) ## kill and resume trainings at 50 random moments
+	$(BIN)/python -m pytest tests/resuming -m soak -s
 
 bench: $(INSTALLED) ## measure speed against stated baselines
 	$(BIN)/python -m depression_vr.bench $(ARGS)

@@ -4,7 +4,7 @@ import csv
 import importlib
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,14 @@ RELEASE_KEYS = Path(__file__).parent / "data" / "fixtures" / "sta_drn_upstream_s
 
 ReleaseState = Callable[[str], dict[str, Tensor]]
 WriteVideo = Callable[[Path, int], Path]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache folder of the tests' own: digests of their frames are of no use to the user."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture

@@ -181,7 +181,11 @@ def wrong(csv_corpus: Path) -> dict[str, tuple[str, tuple[str, ...], str]]:
         "word as epochs": ("train", (*small, "trainer.max_epochs=abc"), "trainer"),
         "no GPU": ("train", (*table, "model.base_planes=2", "trainer=gpu"), "gpu"),
         "two devices": ("train", (*small, "trainer.devices=2"), "trainer.devices"),
-        "bf16 on a CPU": ("train", (*small, "trainer.precision=bf16-mixed"), "32-true"),
+        "bf16 on a CPU without the guard": (
+            "train",
+            (*small, "precision=bf16-mixed", "callbacks.precision=null"),
+            "callbacks.precision",
+        ),
         "foreign code": ("train", (*table, "model._target_=os.system"), "os.system"),
         "nothing to evaluate": ("evaluate", table, "run=RUN_DIR"),
         "no run": ("evaluate", ("run=nowhere",), "nowhere"),

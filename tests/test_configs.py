@@ -122,7 +122,9 @@ def test_the_updated_recipe_is_the_released_one(corpus: str) -> None:
     assert terms == ["torch.nn.MSELoss", "torch.nn.SmoothL1Loss"]
 
 
-@pytest.mark.parametrize("command", ["evaluate", "clips", "synthesize", "experiments", "bench"])
+@pytest.mark.parametrize(
+    "command", ["evaluate", "reproduce", "runs", "clips", "synthesize", "experiments", "bench"]
+)
 def test_every_command_composes(command: str) -> None:
     with initialize_config_dir(str(ROOT / "conf")):
         compose(command)

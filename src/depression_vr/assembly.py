@@ -7,23 +7,32 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger
 from torch import nn
 
+from depression_vr.callbacks.ranks import SameOnAllRanks
 from depression_vr.callbacks.selection import BestOnDevelopment
+from depression_vr.data.contents import contents_digest, frame_contents
 from depression_vr.data.corpora import PATH_KEYS
 from depression_vr.data.datamodule import ClipDataModule
 from depression_vr.data.leakage import overlap_warning, subject_overlap
+from depression_vr.distributed.preflight import refuse_other_processes
+from depression_vr.effective_batch import described, effective_batch
 from depression_vr.entry import build
 from depression_vr.errors import UserError
+from depression_vr.files import write_csv
+from depression_vr.learning.checkpoint_files import WholeCheckpoints
 from depression_vr.learning.evaluation import score_windows
-from depression_vr.learning.preflight import refuse_several_devices
+from depression_vr.learning.faults import faults_explained
 from depression_vr.learning.score_regression import ScoreRegression
 from depression_vr.models.weights import load_state, read_state
 from depression_vr.runs.record import RunRecord
 from depression_vr.runs.results import write_results
 from depression_vr.runs.run import Run
+from depression_vr.settings import common_settings
 
 log = logging.getLogger(__name__)
 
@@ -85,12 +94,16 @@ def build_trainer(config: DictConfig) -> pl.Trainer:
     """Lightning's trainer with callbacks and loggers.
 
     Raises:
-        UserError: a setting is refused, or there is more than one device.
+        UserError: a setting is refused.
     """
     callbacks = _built(config.callbacks, "callbacks", pl.Callback)
     loggers = _built(config.logger, "logger", Logger)
-    trainer: pl.Trainer = build(config.trainer, callbacks=callbacks, logger=loggers)
-    refuse_several_devices(trainer)
+    own = {"plugins": _plugins(), "deterministic": _deterministic(config.trainer)}
+    trainer: pl.Trainer = build(config.trainer, callbacks=callbacks, logger=loggers, **own)
+    refuse_other_processes(trainer, config)
+    for callback in callbacks:
+        if isinstance(callback, SameOnAllRanks):
+            callback.settings = common_settings(config)
     if not isinstance(trainer.max_epochs, int | None):  # Lightning finds out in the middle of fit
         raise UserError(
             f"{trainer.max_epochs!r} is no number of epochs",
@@ -98,6 +111,21 @@ def build_trainer(config: DictConfig) -> pl.Trainer:
             fix="give a whole number",
         )
     return trainer
+
+
+def _deterministic(trainer: DictConfig) -> Any:
+    """What Lightning is told; ``auto`` only warns on a GPU: not every backward kernel has such a form."""
+    wanted = trainer.get("deterministic", False)
+    if wanted != "auto":
+        return wanted
+    on_gpu = trainer.accelerator in ("gpu", "cuda", "auto") and torch.cuda.is_available()
+    return "warn" if on_gpu else True
+
+
+def _plugins() -> list[Any]:
+    """Whole checkpoints; and under SLURM no requeueing by Lightning, which would checkpoint in mid-step."""
+    slurm = [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
+    return [WholeCheckpoints(), *slurm]
 
 
 def _built(nodes: DictConfig, key: str, kind: type) -> list[Any]:
@@ -115,6 +143,12 @@ def _built(nodes: DictConfig, key: str, kind: type) -> list[Any]:
             )
         built.append(part)
     return built
+
+
+def note_effective_batch(record: RunRecord) -> None:
+    """Say how many clips a step is made of, and with which learning rate; and write it into the record."""
+    log.info(described(record.config))
+    record.note(effective_batch=effective_batch(record.config).as_dict())
 
 
 def best_development_mae(trainer: pl.Trainer) -> float:
@@ -136,8 +170,13 @@ def load_checkpoint(module: ScoreRegression, path: Path) -> None:
 
 
 def note_corpus(record: RunRecord, datamodule: ClipDataModule) -> None:
-    """Write what the corpus is, and what is suspicious about it, into the record."""
+    """Write what the corpus is, and what is suspicious about it, into the record.
+
+    Raises:
+        UserError: the run goes on, and began with another corpus.
+    """
     manifest = datamodule.manifest
+    record.refuse_other_facts("dataset.fingerprint", manifest.fingerprint(), "videos, scores and frame names")
     record.note(
         dataset={
             "corpus": manifest.corpus,
@@ -153,6 +192,12 @@ def note_corpus(record: RunRecord, datamodule: ClipDataModule) -> None:
             "first": [str(warning) for warning in datamodule.warnings[:_WARNINGS_RECORDED]],
         },
     )
+    if record.writes and record.config.get("record_contents"):
+        contents = frame_contents(manifest)
+        digest = contents_digest(contents)
+        record.refuse_other_facts("contents", digest, "pixels of the frames")
+        write_csv(record.run.frames_file, contents)
+        record.note(contents=digest)
     overlap = overlap_warning(manifest)
     told = datamodule.warnings if overlap is None else (overlap, *datamodule.warnings)
     for warning in told[:_WARNINGS_SHOWN]:
@@ -165,7 +210,11 @@ def evaluate(
     run: Run, record: RunRecord, trainer: pl.Trainer, module: ScoreRegression, datamodule: ClipDataModule
 ) -> None:
     """Score every window of the evaluated partition and write predictions and metrics."""
-    windows = score_windows(trainer, module, datamodule)
+    with faults_explained(record.config, "evaluation"):
+        windows = score_windows(trainer, module, datamodule)
+    substituted_frames = datamodule.substituted_frames()
+    if not record.writes:
+        return
     manifest = datamodule.manifest
     write_results(
         run,
@@ -176,4 +225,4 @@ def evaluate(
         maximum=manifest.maximum,
         references=datamodule.corpus.references(manifest, datamodule.evaluate_on),
     )
-    record.note(substituted_frames=datamodule.substituted_frames)
+    record.note(substituted_frames=substituted_frames)

@@ -15,11 +15,14 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException, InstantiationException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
-from depression_vr.errors import Problem, UserError
+from depression_vr.distributed import last_words
+from depression_vr.distributed.processes import leads
+from depression_vr.errors import INTERRUPTED, Problem, StoppedError, UserError
+from depression_vr.output import refused_write
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +56,14 @@ class ExperimentsOnSearchPath(SearchPathPlugin):
 Plugins.instance().register(ExperimentsOnSearchPath)
 
 
+def _run_folder(resume: str | None, new: str) -> str:
+    """The folder of the run that goes on, or of a new one."""
+    return new if resume in (None, "auto") else str(resume)
+
+
+OmegaConf.register_resolver("run_folder", _run_folder, replace=True)
+
+
 def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
     """Make a task function a command: Hydra composes ``conf/<config_name>.yaml`` and calls it.
 
@@ -65,21 +76,36 @@ def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Cal
         def guarded(config: DictConfig) -> Any:
             _log_to_the_run()
             try:
+                _let_the_first_process_speak(config)
                 return task(config)
             except UserError as error:
                 _exit(error)
+            except StoppedError as stopped:
+                _say_how_to_go_on(config, stopped)
+                sys.exit(stopped.exit_code)
             except ValidationError as error:
                 _exit(_refused_settings(error))
             except OmegaConfBaseException as error:
                 _exit(UserError(str(error).splitlines()[0], where=f"config key {error.full_key}"))
+            except OSError as error:
+                refused = refused_write(error, Path(config.run_dir) if "run_dir" in config else None)
+                if refused is None:
+                    raise
+                _exit(refused)
 
-        command = hydra.main(config_path=str(CONFIGS / "conf"), config_name=config_name)(guarded)
+        command = hydra.main(
+            config_path=str(CONFIGS / "conf"),
+            config_name=config_name,
+            execution_whitelist=_trusted_targets(),  # what Hydra itself builds: callbacks, handlers of logs
+        )(guarded)
 
         @functools.wraps(command)
         def main() -> None:
             try:
                 command()
             except SystemExit as stop:
+                if isinstance(stop.__context__, KeyboardInterrupt):
+                    sys.exit(INTERRUPTED)  # Lightning says 1
                 # Hydra has said what is wrong with the command line, and forgets its own error by exiting
                 if stop.code == 1 and isinstance(stop.__context__, HydraException | OmegaConfBaseException):
                     sys.exit(USER_ERROR)
@@ -110,17 +136,49 @@ def _log_to_the_run() -> None:
     logging.captureWarnings(True)
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec")  # Lightning's own code
     warnings.filterwarnings("ignore", message="Total length of `list` across ranks is zero")  # no development
+    # a resumed run: its position in the epoch is in the order of the videos
+    warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch")
+    warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
+    # metrics are the same in all processes, and windows have keys
+    warnings.filterwarnings("ignore", message=".*sync_dist=True")
+    warnings.filterwarnings("ignore", message="Grad strides do not match")  # of kernels of one number
+    warnings.filterwarnings("ignore", message="Using `DistributedSampler` with the dataloaders")
     for name in ("pytorch_lightning", "lightning_fabric"):
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
-    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(
-        lambda record: "try installing [lit" not in record.getMessage()  # advertisements
-    )
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_is_no_advertisement)
+    # at every checkpoint: "`weights_only` was not set"
+    logging.getLogger("pytorch_lightning.trainer.connectors.checkpoint_connector").setLevel(logging.WARNING)
+
+
+def _let_the_first_process_speak(config: DictConfig) -> None:
+    """Leave terminal and log file to the first of several processes, but for errors.
+
+    Those that Lightning has started have log files of their own.
+    """
+    if leads(config):
+        return
+    for handler in logging.getLogger().handlers:
+        if not (last_words.wanted() and isinstance(handler, logging.FileHandler)):
+            handler.setLevel(logging.ERROR)
+
+
+def _is_no_advertisement(record: logging.LogRecord) -> bool:
+    return "try installing [lit" not in record.getMessage()
+
+
+def _say_how_to_go_on(config: DictConfig, stopped: StoppedError) -> None:
+    log.warning("%s", stopped)
+    if stopped.checkpoint is None:
+        log.warning("there is no checkpoint yet to go on from")
+    else:
+        log.warning("to go on from %s: resume='%s'", stopped.checkpoint, config.run_dir)
 
 
 def _exit(error: UserError) -> NoReturn:
-    log.error("error: %s", error)
+    if not last_words.leave(str(error)):
+        log.error("error: %s", error)
     sys.exit(USER_ERROR)
 
 
@@ -134,9 +192,10 @@ def build(config: Any, **arguments: Any) -> Any:
     Raises:
         UserError: an argument is unknown, missing or refused, or a target is not trusted.
     """
-    trusted = [*TRUSTED_TARGETS, *filter(None, os.environ.get(TARGETS_VARIABLE, "").split(","))]
     try:
-        return hydra.utils.instantiate(config, _execution_whitelist_=trusted, _convert_="all", **arguments)
+        return hydra.utils.instantiate(
+            config, _execution_whitelist_=_trusted_targets(), _convert_="all", **arguments
+        )
     except ValidationError as error:
         raise _refused_settings(error, _full_key(error)) from error
     except _refusals() as error:
@@ -144,6 +203,10 @@ def build(config: Any, **arguments: Any) -> Any:
         message = str(error).partition("full_key: ")[0].strip()
         where = f"config key {_full_key(error)}".rstrip()
         raise UserError(message, where=where, fix="correct the value or key") from error
+
+
+def _trusted_targets() -> list[str]:
+    return [*TRUSTED_TARGETS, *filter(None, os.environ.get(TARGETS_VARIABLE, "").split(","))]
 
 
 def _refusals() -> tuple[type[Exception], ...]:

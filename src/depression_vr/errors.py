@@ -3,6 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as a shell counts it."""
+REQUEUE = 75
+"""Exit code after a pre-emption: EX_TEMPFAIL, try again later."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -23,6 +28,9 @@ class UserError(Exception):
         where: the file, the file and row, or the config key.
         fix: what to do about it.
         problems: every single problem, where one report covers many.
+
+    Attributes:
+        go_on: how to go on with what there is when that is done; whoever knows it adds it.
     """
 
     def __init__(self, what: str, where: str = "", fix: str = "", problems: Sequence[Problem] = ()) -> None:
@@ -31,6 +39,7 @@ class UserError(Exception):
         self.where = where
         self.fix = fix
         self.problems = tuple(problems)
+        self.go_on = ""
 
     def __str__(self) -> str:
         lines = [self.what, *(f"  {problem}" for problem in self.problems)]
@@ -38,4 +47,27 @@ class UserError(Exception):
             lines.append(f"  where: {self.where}")
         if self.fix:
             lines.append(f"  what to do: {self.fix}")
+        if self.go_on:
+            lines.append(f"  to go on: {self.go_on}")
         return "\n".join(lines)
+
+
+class StoppedError(Exception):
+    """A run was asked to stop and did. An entry point says how to go on and exits with the code.
+
+    Args:
+        by: the signal.
+        exit_code: `INTERRUPTED` or `REQUEUE`.
+
+    Attributes:
+        checkpoint: from which the run goes on; None when it has none yet.
+    """
+
+    def __init__(self, by: str, exit_code: int) -> None:
+        super().__init__(by, exit_code)
+        self.by = by
+        self.exit_code = exit_code
+        self.checkpoint: str | None = None
+
+    def __str__(self) -> str:
+        return f"stopped by {self.by}"

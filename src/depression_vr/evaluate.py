@@ -12,6 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from depression_vr import assembly
+from depression_vr.distributed.processes import with_counted_devices
 from depression_vr.entry import entry_point
 from depression_vr.errors import UserError
 from depression_vr.runs.console import print_metrics
@@ -30,7 +31,7 @@ def main(config: DictConfig) -> None:
     overrides = list(HydraConfig.get().overrides.task)
     checkpoint = _checkpoint(config, overrides)
     run = Run(Path(config.run_dir))
-    config = assembly.with_absolute_paths(config)
+    config = with_counted_devices(assembly.with_absolute_paths(config))
     with RunRecord(run, config, overrides) as record:
         datamodule = assembly.build_datamodule(config)
         assembly.note_corpus(record, datamodule)
@@ -39,7 +40,8 @@ def main(config: DictConfig) -> None:
         record.note(checkpoint=str(checkpoint))
         trainer = assembly.build_trainer(config)
         assembly.evaluate(run, record, trainer, module, datamodule)
-        print_metrics(run, config.network)
+        if record.writes:
+            print_metrics(run, config.network)
 
 
 def _checkpoint(config: DictConfig, overrides: list[str]) -> Path:

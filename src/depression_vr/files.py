@@ -3,25 +3,46 @@
 import json
 import math
 import os
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write to a temporary name in the same folder, then rename."""
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write, which takes its name only when the block has ended and its bytes are on the disk.
+
+    Until then it has a temporary name in the same folder; after an error it is gone, and what had the name
+    before is as it was.
+
+    Raises:
+        OSError: with the file's own name, which is not that of the temporary file or, on a full disk, none.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
+        with temporary.open("wb") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename in (None, str(temporary)):
+            error.filename, error.filename2 = str(path), None
         raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write to a temporary name in the same folder, then rename."""
+    with replacing(path) as file:
+        file.write(text.encode())
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -40,3 +61,12 @@ def _without_nan(content: Any) -> Any:
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write a table without its index; numbers read back to the last bit."""
     write_text(path, table.to_csv(index=False))
+
+
+def is_whole_archive(path: Path) -> bool:
+    """Whether a zip file, as checkpoints are, is as it was written: the checksums of all its parts agree."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (OSError, zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError):
+        return False

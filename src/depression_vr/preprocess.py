@@ -12,12 +12,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from depression_vr.entry import entry_point
+from depression_vr.errors import INTERRUPTED
 from depression_vr.preprocessing import preprocess
 
 log = logging.getLogger(__name__)
 
 SOME_FAILED = 1
-INTERRUPTED = 130  # as of a command that a shell saw end by Ctrl-C
 
 
 class IncompleteError(Exception):

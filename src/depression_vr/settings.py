@@ -2,23 +2,40 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from depression_vr.data.corpora import PATH_KEYS
+from depression_vr.distributed.processes import processes
+from depression_vr.effective_batch import with_scaled_rate
 
 _DIGITS = 8
 _PARTS = ("model", "optim", "input", "data", "trainer", "callbacks")
 _WHERE_DATA_IS_READ = {*PATH_KEYS, "num_workers"}
-_WHERE_TRAINING_RUNS = {"accelerator", "devices", "deterministic", "default_root_dir", "log_every_n_steps"}
+_WHERE_TRAINING_RUNS = {
+    "accelerator",
+    "devices",
+    "num_nodes",
+    "strategy",
+    "deterministic",
+    "default_root_dir",
+    "log_every_n_steps",
+}
+_FULL_NAMES = {32: "32-true", "32": "32-true", 64: "64-true", "64": "64-true"}  # Lightning's
+_ONLY_OF_SEVERAL_PROCESSES = {"sync_batchnorm"}
 _REPORTING_CALLBACKS = {
     "DeviceStatsMonitor",
     "LearningRateMonitor",
     "ModelSummary",
+    "ResumeCheckpoint",
     "RichModelSummary",
     "RichProgressBar",
+    "SameOnAllRanks",
+    "Stragglers",
     "TQDMProgressBar",
+    "Throughput",
 }
 
 
@@ -28,8 +45,30 @@ def shareable_config(config: DictConfig) -> dict[str, Any]:
     shared = {key: content[key] for key in ("name", "seed", "model", "optim", "input")}
     shared["data"] = {key: value for key, value in content["data"].items() if key not in PATH_KEYS}
     trainer = content["trainer"]
-    shared["trainer"] = {key: value for key, value in trainer.items() if key != "default_root_dir"}
+    of_run_folder = ("default_root_dir", "strategy")
+    shared["trainer"] = {key: value for key, value in trainer.items() if key not in of_run_folder}
     return shared
+
+
+def common_settings(config: DictConfig) -> dict[str, str]:
+    """What the processes of a run have to have in common: every key and its value.
+
+    Not where data is read, which may be a disk of each machine; nor the folder of a new run, which has the
+    time in its name and is handed down.
+    """
+    content: Any = OmegaConf.to_container(config, resolve=True)
+    content.pop("new_run_dir", None)
+    content["data"] = {key: value for key, value in content["data"].items() if key not in _WHERE_DATA_IS_READ}
+    run_dir = str(content.pop("run_dir"))
+    return {key: value.replace(run_dir, "${run_dir}") for key, value in _flat(content)} | {"run_dir": run_dir}
+
+
+def _flat(node: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    if not isinstance(node, dict):
+        yield key, str(node)
+        return
+    for name, value in node.items():
+        yield from _flat(value, f"{key}.{name}" if key else str(name))
 
 
 def settings_fingerprint(config: DictConfig) -> str:
@@ -37,20 +76,25 @@ def settings_fingerprint(config: DictConfig) -> str:
 
     Of network, optimisation, input, corpus, trainer and callbacks every key counts, known or not, except:
     the seed, folders and files, the number of workers, the device, and what only reports (callbacks such as
-    progress bars, ``trainer.enable_*`` and ``trainer.log_every_n_steps``).
+    progress bars, ``trainer.enable_*`` and ``trainer.log_every_n_steps``). Of devices and nodes the number of
+    processes counts where there are several. The learning rate counts as ``scale_lr`` makes it.
 
     Args:
         config: of a run, with its interpolations or resolved.
     """
+    config = with_scaled_rate(config)
     parts = {key: _plain(config.get(key)) for key in _PARTS}
     data, trainer, callbacks = (parts[key] for key in ("data", "trainer", "callbacks"))
+    count = processes(config)
+    ignored = _WHERE_TRAINING_RUNS | (_ONLY_OF_SEVERAL_PROCESSES if count == 1 else set())
     settings = parts | {
         "data": {key: data[key] for key in data.keys() - _WHERE_DATA_IS_READ - {"seed"}},
         "trainer": {
-            key: value
+            key: _FULL_NAMES.get(value, value) if key == "precision" else value
             for key, value in trainer.items()
-            if key not in _WHERE_TRAINING_RUNS and not key.startswith("enable_")
-        },
+            if key not in ignored and not key.startswith("enable_")
+        }
+        | ({"processes": count} if count > 1 else {}),
         "callbacks": {
             name: {key: value for key, value in callback.items() if key != "dirpath"}
             if _is_callback(callback)
@@ -68,7 +112,12 @@ def _is_callback(node: Any) -> bool:
 
 
 def _only_reports(node: Any) -> bool:
-    return _is_callback(node) and node["_target_"].rpartition(".")[2] in _REPORTING_CALLBACKS
+    if not _is_callback(node):
+        return False
+    name = node["_target_"].rpartition(".")[2]
+    # which leaves steps out only when it is told to
+    stops_at_most = name == "PrecisionGuard" and node.get("policy") != "skip"
+    return name in _REPORTING_CALLBACKS or stops_at_most
 
 
 def run_fingerprint(config: DictConfig, dataset_fingerprint: str) -> str:

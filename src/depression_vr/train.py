@@ -1,51 +1,49 @@
 """Train a network, evaluate its checkpoint on the test partition and leave a run directory.
 
 ``python -m depression_vr.train model=sta_drn data=avec2014 data.root=FOLDER``
+``python -m depression_vr.train resume=RUN_DIR``
 """
 
+import logging
+import math
 from pathlib import Path
 
-import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from depression_vr import assembly
-from depression_vr.callbacks.selection import refuse_selection_without_development
+from depression_vr.distributed.processes import leads, with_counted_devices
+from depression_vr.effective_batch import with_scaled_rate
 from depression_vr.entry import entry_point
-from depression_vr.learning.preflight import refuse_wrong_gradients
+from depression_vr.resuming import goes_on, resumed_config
 from depression_vr.runs.console import print_metrics
-from depression_vr.runs.record import RunRecord
+from depression_vr.runs.resume_files import remove_resume_files
 from depression_vr.runs.run import Run
-from depression_vr.settings import run_fingerprint, shareable_config
+from depression_vr.training import train
+
+log = logging.getLogger(__name__)
 
 
 @entry_point("train")
 def main(config: DictConfig) -> float:
     """Run one experiment; returns the best development MAE, which a sweep minimises (NaN without)."""
+    overrides = HydraConfig.get().overrides.task
     config = assembly.with_absolute_paths(config)
     run = Run(Path(config.run_dir))
-    with RunRecord(run, config, HydraConfig.get().overrides.task) as record:
-        datamodule = assembly.build_datamodule(config)
-        pl.seed_everything(config.seed, workers=True, verbose=False)
-        assembly.note_corpus(record, datamodule)
-        record.note(fingerprint=run_fingerprint(config, datamodule.manifest.fingerprint()))
-        module = assembly.build_regression(config)
-        module.scale.fit(datamodule.training_labels())
-        trainer = assembly.build_trainer(config)
-        refuse_wrong_gradients(trainer)
-        refuse_selection_without_development(trainer, datamodule)
-        settings = shareable_config(config)
-        for logger in trainer.loggers:
-            logger.log_hyperparams(settings)
-
-        trainer.fit(module, datamodule)
-
-        best = assembly.best_development_mae(trainer)
-        record.note(best_development_mae=best, checkpoint=run.best_checkpoint.name)
-        assembly.load_checkpoint(module, run.best_checkpoint)
-        assembly.evaluate(run, record, trainer, module, datamodule)
+    resumes = goes_on(config, run)
+    if resumes:
+        config = resumed_config(config, run, overrides)
+    config = with_scaled_rate(with_counted_devices(config))
+    if resumes and run.is_finished:
+        log.info("the run has finished already")
+        remove_resume_files(run.checkpoints)
+        best = run.record().get("best_development_mae")
+        best = math.nan if best is None else best
+    else:
+        best = train(config, run, overrides, resumes=resumes)
+    if leads(config):
         print_metrics(run, config.network)
-        return best
+    return best
 
 
 if __name__ == "__main__":

@@ -129,12 +129,12 @@ def test_a_bad_frame_stops_with_its_name(csv_corpus: Path, workers: int, damage:
 def test_a_bad_frame_is_replaced_by_its_neighbour_and_counted(csv_corpus: Path, damage: str) -> None:
     clips = clips_of(csv_corpus, on_bad_frame="skip", clip_length=16, frame_step=1)
     whole = next(evaluated(clips)).views[0][0]
-    assert clips.substituted_frames == 0
+    assert clips.substituted_frames() == 0
     spoil(clips, damage)
     replaced = next(evaluated(clips)).views[0][0]
     neighbour = [0, 1, 2, 3, 3, *range(5, 16)]  # frame 4, of a video of 31, is unreadable
     assert torch.equal(replaced, whole[:, neighbour])
-    assert clips.substituted_frames == 1
+    assert clips.substituted_frames() == 1
 
 
 def spoil(clips: ClipDataModule, damage: str) -> Path:

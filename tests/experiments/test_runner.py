@@ -8,7 +8,7 @@ import pytest
 
 from depression_vr.errors import UserError
 from depression_vr.experiments.jobs import Job, missing_jobs, refuse_other_settings
-from depression_vr.experiments.measuring import measured
+from depression_vr.experiments.measuring import can_go_on, measured
 from depression_vr.experiments.recipes import Recipe
 from depression_vr.experiments.results import Measurement
 from depression_vr.experiments.runner import run_all
@@ -190,8 +190,29 @@ def test_overrides_of_seed_folder_and_logger_are_refused(recipe: Recipe, overrid
 
 def test_overrides_cannot_turn_a_run_into_another(tmp_path: Path, recipe: Recipe) -> None:
     job = Job(recipe, 4, tmp_path / "it's, [here]", ("seed=9", "hydra.run.dir=elsewhere", "logger=none"))
-    assert job.command[-3:] == [
+    assert job.command[-4:] == [
         "seed=4",
         rf"hydra.run.dir='{tmp_path}/it\'s, [here]/tiny/seed4'",
         "logger=csv",
+        "resume=auto",
     ]
+
+
+@pytest.mark.parametrize(
+    ("status", "seed", "checkpoint", "goes_on"),
+    [
+        ("interrupted", 0, "resume-000000007.ckpt", True),
+        ("failed", 0, "resume-000000007.ckpt", True),
+        ("interrupted", 1, "resume-000000007.ckpt", False),
+        ("interrupted", 0, "last.ckpt", False),
+        ("finished", 0, "resume-000000007.ckpt", False),
+    ],
+)
+def test_an_interrupted_run_of_the_job_goes_on(
+    tmp_path: Path, recipe: Recipe, status: str, seed: int, checkpoint: str, goes_on: bool
+) -> None:
+    job = Job(recipe, 0, tmp_path / "out")
+    write_run(job.run.folder, recipe, seed, status)
+    job.run.checkpoints.mkdir()
+    (job.run.checkpoints / checkpoint).touch()
+    assert can_go_on(job) is goes_on

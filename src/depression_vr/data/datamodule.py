@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 import pytorch_lightning as pl
@@ -14,6 +14,7 @@ from depression_vr.data.augmentation import Augmentation, ClipTransform, Normali
 from depression_vr.data.clips import ClipShape
 from depression_vr.data.datasets import (
     ClipBatch,
+    EpochPosition,
     ErrorsAsValues,
     EvaluationWindows,
     NetworkBatch,
@@ -26,9 +27,20 @@ from depression_vr.data.manifest import Corpus, Manifest
 from depression_vr.data.protocol import Protocol, Split
 from depression_vr.data.reader import ClipReader, OnBadFrame
 from depression_vr.data.regions import WHOLE_FRAME, Region, RegionViews
+from depression_vr.data.workers import leave_signals_to_parent
+from depression_vr.distributed.gathering import of_all_processes
 from depression_vr.errors import Problem, UserError
 
 Loader = DataLoader[ClipBatch | UserError]
+
+
+class ReadClipKey(NamedTuple):
+    """A clip and when it was read: stage, and epoch of the training or steps before the evaluation."""
+
+    stage: str
+    moment: int
+    video: int
+    window: int
 
 
 class ClipDataModule(pl.LightningDataModule):
@@ -56,6 +68,9 @@ class ClipDataModule(pl.LightningDataModule):
         fold: the one of them that is tested, 0..folds-1.
         evaluate_on: the partition that the test loop runs over.
         seed: of clip starts, order, augmentation and label noise.
+
+    Attributes:
+        position: where the next training begins; a resumed one in the middle of an epoch.
 
     Raises:
         pydantic.ValidationError: a setting of a wrong type or out of its range.
@@ -101,9 +116,10 @@ class ClipDataModule(pl.LightningDataModule):
         self.drop_last = drop_last
         self.evaluate_on = evaluate_on
         self.seed = seed
-        self.substituted_frames = 0
+        self.substituted: dict[ReadClipKey, int] = {}
         self.corpus = corpus
         self.split = Split(protocol, folds, fold)
+        self.position = EpochPosition()
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -179,8 +195,14 @@ class ClipDataModule(pl.LightningDataModule):
         )
 
     def training_order(self) -> TrainingOrder:
-        """The training videos in the order of each epoch."""
-        return TrainingOrder(self.manifest.rows("training"), self.seed)
+        """The training videos of this process in the order of each epoch."""
+        return TrainingOrder(
+            self.manifest.rows("training"),
+            self.seed,
+            rank=self.trainer.global_rank if self.trainer else 0,
+            processes=self.trainer.world_size if self.trainer else 1,
+            position=self.position,
+        )
 
     def train_dataloader(self) -> Loader:
         """One random clip per training video.
@@ -188,14 +210,14 @@ class ClipDataModule(pl.LightningDataModule):
         Raises:
             UserError: there is not one whole batch of them, and only whole ones are wanted.
         """
-        videos = len(self.manifest.rows("training"))
-        if self.drop_last and videos < self.batch_size:
+        order = self.training_order()
+        if self.drop_last and len(order) < self.batch_size:
             raise UserError(
-                f"an epoch has no batch: {videos} training videos do not fill one",
+                f"an epoch has no batch: {len(order)} training videos do not fill one",
                 where="config keys data.batch_size and data.drop_last",
                 fix="use a smaller batch or data.drop_last=false",
             )
-        return self._loader(self.training_clips(), self.batch_size, self.training_order())
+        return self._loader(self.training_clips(), self.batch_size, order)
 
     def val_dataloader(self) -> Loader | list[Loader]:
         """Every window of the development partition; no loader where the protocol has no such partition."""
@@ -222,14 +244,31 @@ class ClipDataModule(pl.LightningDataModule):
             pin_memory=torch.cuda.is_available(),
             drop_last=self.drop_last and order is not None,
             collate_fn=collate_clips,
+            worker_init_fn=leave_signals_to_parent,
+            # a loader seeds its workers, which draw nothing; not from the generator that dropout draws from
+            generator=torch.Generator(),
         )
 
     def on_before_batch_transfer(self, batch: ClipBatch | UserError, dataloader_idx: int) -> ClipBatch:
         """Count substituted frames; raise what a worker handed over."""
         if isinstance(batch, UserError):
             raise batch
-        self.substituted_frames += int(batch.substituted.sum())
+        self._count(batch)
         return batch
+
+    def _count(self, batch: ClipBatch) -> None:
+        stage, moment = "", 0
+        if self.trainer is not None:
+            stage = str(self.trainer.state.stage)
+            moment = self.trainer.current_epoch if self.trainer.training else self.trainer.global_step
+        for video, window, frames in zip(batch.video, batch.window, batch.substituted, strict=True):
+            if frames:
+                self.substituted[ReadClipKey(stage, moment, int(video), int(window))] = int(frames)
+
+    def substituted_frames(self) -> int:
+        """Frames substituted so far, in all processes; a clip that several have read counts once."""
+        clips = {clip: frames for read in of_all_processes(self.substituted) for clip, frames in read.items()}
+        return sum(clips.values())
 
     def on_after_batch_transfer(self, batch: ClipBatch, dataloader_idx: int) -> NetworkBatch:
         """Augment (in training), cut to the network's views and normalise, all on the device."""

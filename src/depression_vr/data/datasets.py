@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler, default_collate
+from torch.utils.data import Dataset, DistributedSampler, default_collate
 
 from depression_vr.data.clips import ClipShape, Window, clip_frames, evaluation_windows, training_start
 from depression_vr.data.manifest import Manifest
@@ -58,27 +58,58 @@ class EpochVideo(NamedTuple):
     video: int
 
 
-class TrainingOrder(Sampler[EpochVideo]):
-    """Every training video once per epoch, in an order drawn from (seed, epoch).
+class EpochPosition(NamedTuple):
+    """How far training has come.
 
-    Lightning calls `set_epoch`; the epoch travels with the key, so that workers know it too.
+    Attributes:
+        epoch: the epoch that is under way.
+        clips: how many of its clips each process has been trained on.
     """
 
-    def __init__(self, videos: np.ndarray, seed: int) -> None:
-        self.videos = videos
-        self.seed = seed
-        self.epoch = 0
+    epoch: int = 0
+    clips: int = 0
 
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose order comes next."""
-        self.epoch = epoch
+
+class TrainingOrder(DistributedSampler[EpochVideo]):
+    """Every training video once per epoch, in an order drawn from (seed, epoch).
+
+    Lightning calls `set_epoch`; the epoch travels with the key, so that workers know it too. Of several
+    processes each takes every n-th video of that order: their batches together are the batch that one
+    process would take. So that all have the same number, the first videos of the order may come twice.
+
+    Being a `DistributedSampler`, it is left as it is by Lightning.
+
+    Args:
+        videos: rows of the manifest.
+        seed: of the run.
+        rank: of this process.
+        processes: how many there are.
+        position: where the first epoch begins; later ones begin at their beginning.
+    """
+
+    def __init__(
+        self,
+        videos: np.ndarray,
+        seed: int,
+        *,
+        rank: int = 0,
+        processes: int = 1,
+        position: EpochPosition | None = None,
+    ) -> None:
+        super().__init__(videos, num_replicas=processes, rank=rank, seed=seed)  # type: ignore[arg-type]
+        self.videos = videos
+        self.position = EpochPosition() if position is None else position
+        self.epoch = self.position.epoch
 
     def __iter__(self) -> Iterator[EpochVideo]:
         order = generator(self.seed, self.epoch, "", Draw.ORDER).permutation(self.videos)
-        return iter([EpochVideo(self.epoch, int(video)) for video in order])
+        own = np.resize(order, self.total_size)[self.rank :: self.num_replicas]
+        done = self.position.clips if self.epoch == self.position.epoch else 0
+        return iter([EpochVideo(self.epoch, int(video)) for video in own[done:]])
 
     def __len__(self) -> int:
-        return len(self.videos)
+        """Videos of a whole epoch, for this process."""
+        return self.num_samples
 
 
 class TrainingClips(Dataset[ClipBatch]):

@@ -10,7 +10,7 @@ import sys
 from omegaconf import DictConfig
 
 from depression_vr.entry import entry_point
-from depression_vr.errors import UserError
+from depression_vr.errors import INTERRUPTED, UserError
 from depression_vr.experiments.jobs import missing_jobs
 from depression_vr.experiments.recipes import find_recipes
 from depression_vr.experiments.results import Measurement, add_result, locked, read_results
@@ -19,8 +19,6 @@ from depression_vr.experiments.table import tables, write_table
 from depression_vr.experiments.wanted import make_folder, read_settings, wanted_jobs
 
 log = logging.getLogger(__name__)
-
-INTERRUPTED = 130  # as of a command that a shell saw end by Ctrl-C
 
 
 @entry_point("experiments")

@@ -14,7 +14,7 @@ from depression_vr.experiments.results import Measurement
 from depression_vr.runs.run import Run
 from depression_vr.settings import settings_fingerprint
 
-_DECIDED_HERE = {"seed", "run_dir", "dirpath", "default_root_dir", "logger", "hydra"}
+_DECIDED_HERE = {"seed", "run_dir", "dirpath", "default_root_dir", "logger", "hydra", "resume"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Job:
         Overrides that decide it in other words are refused by `refuse_other_settings`.
         """
         folder = f"hydra.run.dir={quoted(str(self.run.folder))}"
-        own = (f"seed={self.seed}", folder, "logger=csv")
+        own = (f"seed={self.seed}", folder, "logger=csv", "resume=auto")
         return [
             *(sys.executable, "-m", "depression_vr.train"),
             *(*self.recipe.overrides, *self.overrides, *own),

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from depression_vr.errors import UserError
 from depression_vr.experiments.jobs import Job
 from depression_vr.experiments.results import Measurement
+from depression_vr.runs.resume_files import resume_files
 from depression_vr.settings import run_fingerprint, settings_fingerprint
 
 
@@ -32,13 +33,25 @@ def measured(job: Job) -> Measurement | None:
     )
 
 
+def can_go_on(job: Job) -> bool:
+    """Whether a run of this recipe as it is now was interrupted in the job's run directory."""
+    try:
+        return bool(resume_files(job.run.checkpoints)) and not job.run.is_finished and _is_of_job(job)
+    except (UserError, OmegaConfBaseException, OSError, LookupError, TypeError, ValueError):
+        return False
+
+
+def _is_of_job(job: Job) -> bool:
+    config = job.run.config()
+    return settings_fingerprint(config) == job.recipe.settings and config.seed == job.seed
+
+
 def _measured(job: Job) -> Measurement | None:
     run = job.run
     if not all(file.is_file() for file in (run.config_file, run.record_file, run.metrics_file)):
         return None
     config, record = run.config(), run.record()
-    is_of_job = settings_fingerprint(config) == job.recipe.settings and config.seed == job.seed
-    if record["status"] != "finished" or not is_of_job:
+    if record["status"] != "finished" or not _is_of_job(job):
         return None
     metrics = run.metrics()
     videos, mean = metrics["videos"], metrics["references"]["mean_predictor"]

@@ -29,7 +29,7 @@ def locked_log(log: Path) -> Iterator[TextIO]:
 
 
 def clear(folder: Path) -> None:
-    """Remove an unfinished run, or one with other settings."""
+    """Remove a run that did not come to a checkpoint, or one with other settings."""
     if not folder.exists() and not folder.is_symlink():
         return
     ours = (folder / ".hydra").is_dir() or Run(folder).record_file.is_file()

@@ -7,7 +7,7 @@ from threading import Event
 from depression_vr.errors import Problem
 from depression_vr.experiments.display import Display, epochs_done
 from depression_vr.experiments.jobs import Job
-from depression_vr.experiments.measuring import FailedError, measured
+from depression_vr.experiments.measuring import FailedError, can_go_on, measured
 from depression_vr.experiments.processes import (
     clear,
     interrupts,
@@ -75,8 +75,9 @@ def _train(job: Job, threads: int, display: Display, stop: Event) -> Measurement
         finished = measured(job)
         if finished is not None:  # by another process, since it was asked for
             return finished
-        log.truncate(0)
-        clear(job.run.folder)
+        if not can_go_on(job):
+            log.truncate(0)
+            clear(job.run.folder)
         with training_process(job.command, log, threads) as process:
             while process.poll() is None:
                 if stop.is_set():

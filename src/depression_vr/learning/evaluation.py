@@ -8,14 +8,15 @@ from depression_vr.learning.score_regression import ScoreRegression
 
 
 def score_windows(trainer: pl.Trainer, module: ScoreRegression, datamodule: ClipDataModule) -> pd.DataFrame:
-    """Score every window of the partition that the datamodule evaluates on.
+    """Score every window of the partition that the datamodule evaluates on, in all processes together.
 
     Returns:
         One row per window: ``video_id, window, first_frame, last_frame, estimate``; frames count from 0
         within the video's folder, the estimate is in points.
     """
     trainer.test(module, datamodule, verbose=False)
-    scored = module.evaluation.window_scores()
+    scored = module.scored
+    assert scored is not None
     windows = datamodule.windows(datamodule.evaluate_on)
     frames = pd.DataFrame(
         [

@@ -62,11 +62,19 @@ class WindowScores(NamedTuple):
     score: Tensor
 
 
+_COLUMNS = {
+    "videos": torch.int64,
+    "windows": torch.int64,
+    "estimates": torch.float32,
+    "scores": torch.float32,
+}
+
+
 class VideoMetrics(Metric):
     """MAE, RMSE, CCC and Pearson's r over videos, from scores of windows.
 
-    A video's estimate is the mean over its windows. Scores are keyed by (video, window), so a window
-    that a sampler pads or repeats counts once.
+    A video's estimate is the mean over its windows, which may have come through different processes. Scores
+    are keyed by (video, window), so a window that a sampler pads or repeats counts once.
 
     >>> metric = VideoMetrics()
     >>> metric.update(
@@ -90,8 +98,15 @@ class VideoMetrics(Metric):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        for state in ("videos", "windows", "estimates", "scores"):
+        for state in _COLUMNS:
             self.add_state(state, [], dist_reduce_fx="cat")
+
+    def sync(self, *arguments: Any, **settings: Any) -> None:
+        """Gather the windows of all processes. One that has seen none takes part with empty columns."""
+        for state, dtype in _COLUMNS.items():
+            if not len(getattr(self, state)):
+                setattr(self, state, [torch.empty(0, dtype=dtype, device=self.device)])
+        super().sync(*arguments, **settings)
 
     def update(self, video: Tensor, window: Tensor, estimate: Tensor, score: Tensor) -> None:
         """Add windows, all arguments of shape ``(B,)``; estimate and score in points."""
@@ -101,9 +116,9 @@ class VideoMetrics(Metric):
         self.scores.append(score.float())
 
     def window_scores(self) -> WindowScores:
-        """All windows seen so far, on the CPU."""
+        """All windows seen so far, on the CPU; those of all processes where they are synchronised."""
         video, window, estimate, score = (
-            dim_zero_cat(state).cpu() if state else torch.empty(0)
+            dim_zero_cat(state).cpu() if len(state) else torch.empty(0)
             for state in (self.videos, self.windows, self.estimates, self.scores)
         )
         keys, places = torch.stack([video, window], dim=1).unique(dim=0, return_inverse=True)

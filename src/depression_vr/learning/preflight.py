@@ -1,39 +1,34 @@
 """What must not be trained or evaluated, because numbers would be wrong without any error."""
 
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.accelerators import CPUAccelerator
 
+from depression_vr.callbacks.precision import PrecisionGuard
 from depression_vr.errors import UserError
 
 
 def refuse_wrong_gradients(trainer: pl.Trainer) -> None:
-    """Refuse 16-bit training on a CPU.
+    """Refuse 16-bit training on a CPU where nothing looks after the gradients.
 
-    torch computes wrong weight gradients there for 3D convolutions over maps of two time steps, and a
-    network of clips of 16 frames has such maps.
+    torch computes wrong weight gradients there for some convolutions over small maps.
 
     Raises:
         UserError: the trainer is about to do that.
     """
-    if isinstance(trainer.accelerator, CPUAccelerator) and "16" in str(trainer.precision):
+    precision = str(trainer.precision)
+    if "16" not in precision or not isinstance(trainer.accelerator, CPUAccelerator):
+        return
+    if "mixed" not in precision:
         raise UserError(
-            f"training in {trainer.precision} on a CPU gives wrong gradients for some convolutions "
-            f"(torch {torch.__version__}, maps of two time steps)",
-            where="config key trainer.precision",
-            fix="use trainer.precision=32-true; evaluation may use bf16-mixed",
+            f"training in {precision} on a CPU gives wrong gradients for some convolutions",
+            where="config key precision",
+            fix="use precision=bf16-mixed or 32-true",
         )
-
-
-def refuse_several_devices(trainer: pl.Trainer) -> None:
-    """Refuse more than one process: order of videos, metrics and files are those of one.
-
-    Raises:
-        UserError: the trainer has more.
-    """
-    if trainer.world_size > 1:
+    guards = [callback for callback in trainer.callbacks if isinstance(callback, PrecisionGuard)]  # type: ignore[attr-defined]
+    if not any(guard.check_arithmetic for guard in guards):
         raise UserError(
-            f"this release trains and evaluates on one device, not on {trainer.world_size}",
-            where="config keys trainer.devices and trainer.num_nodes",
-            fix="use trainer.devices=1 trainer.num_nodes=1",
+            f"training in {precision} on a CPU gives wrong gradients for some convolutions, and the callback "
+            "that finds them is switched off",
+            where="config keys precision and callbacks.precision",
+            fix="switch on callbacks.precision with check_arithmetic=true, or use precision=32-true",
         )

@@ -2,17 +2,19 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torchmetrics import MeanMetric
 
 from depression_vr.data.datasets import NetworkBatch
 from depression_vr.errors import UserError
 from depression_vr.learning.loss import ScoreLoss
-from depression_vr.learning.metrics import VideoMetrics, mae
+from depression_vr.learning.metrics import VideoMetrics, WindowScores, mae
 from depression_vr.learning.scale import ScoreScale
 from depression_vr.learning.schedule import Schedule
 
@@ -30,6 +32,9 @@ class ScoreRegression(pl.LightningModule):
         loss: of (y, score, scale); not needed to evaluate.
         optimizer: builds the optimizer from the parameters; not needed to evaluate.
         schedule: of the learning rate; constant without.
+
+    Attributes:
+        scored: the windows of the last evaluation, of all processes.
     """
 
     def __init__(
@@ -46,8 +51,11 @@ class ScoreRegression(pl.LightningModule):
         self.loss = loss
         self.optimizer = optimizer
         self.schedule = schedule
+        self.training_loss = MeanMetric(nan_strategy="disable")
+        self.training_mae = MeanMetric(nan_strategy="disable")
         self.development = VideoMetrics()
         self.evaluation = VideoMetrics()
+        self.scored: WindowScores | None = None
 
     def forward(self, *views: Tensor) -> Tensor:
         """Scores in points, ``(B,)``, of normalised views ``(B, 3, T, H, W)``."""
@@ -71,18 +79,40 @@ class ScoreRegression(pl.LightningModule):
                 fix="use larger batches, and data.drop_last=true where only the last of an epoch is so small",
             ) from refusal
         loss: Tensor = self.loss(y, batch.score, self.scale)
-        clips = len(batch.score)
-        self.log("training/loss", loss, on_step=True, on_epoch=True, batch_size=clips)
         error = mae(self.scale.score(y.detach()), batch.score)
-        self.log("training/mae", error, on_step=True, on_epoch=True, prog_bar=True, batch_size=clips)
+        self.log("training/loss_step", loss.detach())
+        self.log("training/mae_step", error, prog_bar=True)
+        self.training_loss.update(loss.detach(), weight=len(batch.score))
+        self.training_mae.update(error, weight=len(batch.score))
         return loss
 
+    def _training_means(self) -> dict[str, MeanMetric]:
+        return {"loss": self.training_loss, "mae": self.training_mae}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the running means of the epoch, which Lightning's own would forget."""
+        checkpoint["training_means"] = {
+            name: [self.trainer.strategy.reduce(part.clone(), reduce_op="sum") for part in _parts(mean)]
+            for name, mean in self._training_means().items()
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with the running means, in one process for all."""
+        if self.global_rank == 0:
+            for name, mean in self._training_means().items():
+                mean.mean_value, mean.weight = checkpoint["training_means"][name]
+
     def on_train_epoch_end(self) -> None:
-        """See whether the epoch went well where no development partition would show it.
+        """Log the epoch's means, and see whether it went well where no development partition would show it.
 
         Raises:
             UserError: training has diverged.
         """
+        for name, mean in self._training_means().items():
+            value = mean.compute()
+            self.log(f"training/{name}_epoch", value)
+            self.log(f"training/{name}", value, logger=False)  # as Lightning would, for what monitors it
+            mean.reset()
         # with one, a loss may overflow in 16 bits: its batch is skipped, and the scores stay finite
         if getattr(self.trainer.datamodule, "selects", True):  # type: ignore[attr-defined]
             return
@@ -125,6 +155,8 @@ class ScoreRegression(pl.LightningModule):
 
     def on_test_epoch_end(self) -> None:
         """Log the metrics of the evaluated partition; the windows' scores are kept for the tables."""
+        with self.evaluation.sync_context():  # later they are on the CPU, from where NCCL gathers nothing
+            self.scored = self.evaluation.window_scores()
         metrics = self.evaluation.compute()
         if not metrics["mae"].isfinite():
             log.warning("warning: some scores are not finite; check the weights of the checkpoint")
@@ -142,3 +174,9 @@ class ScoreRegression(pl.LightningModule):
             return optimizer
         total_steps = int(self.trainer.estimated_stepping_batches)
         return {"optimizer": optimizer, "lr_scheduler": self.schedule.build(optimizer, total_steps)}
+
+
+def _parts(mean: MeanMetric) -> tuple[Tensor, Tensor]:
+    """Weighted sum and sum of weights."""
+    assert isinstance(mean.mean_value, Tensor) and isinstance(mean.weight, Tensor)
+    return mean.mean_value, mean.weight

@@ -64,6 +64,7 @@ def hardware() -> dict[str, Any]:
         "platform": platform.platform(),
         "python": sys.version.split()[0],
         "processor": platform.processor() or platform.machine(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
         "cores": os.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,
         "torch_threads": torch.get_num_threads(),

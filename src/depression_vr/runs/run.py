@@ -1,5 +1,6 @@
 """A run directory: where its files are, and opening it again."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,21 @@ class Run:
         return self.folder / "predictions_windows.csv"
 
     @property
+    def frames_file(self) -> Path:
+        """Digests of the frames of every video, CSV."""
+        return self.folder / "frames.csv"
+
+    @property
+    def curves_file(self) -> Path:
+        """What was logged, one row per step, CSV."""
+        return self.folder / "logs" / "metrics.csv"
+
+    @property
+    def reproduction_file(self) -> Path:
+        """How this run compares with the one that it reproduces, JSON."""
+        return self.folder / "reproduction.json"
+
+    @property
     def checkpoints(self) -> Path:
         """Folder of checkpoints."""
         return self.folder / "checkpoints"
@@ -77,26 +93,54 @@ class Run:
         """
         try:
             config = OmegaConf.load(self.config_file)
-        except YAMLError as error:
+        except (YAMLError, OSError, ValueError) as error:
             raise UserError(
                 f"the run's config is damaged: {error}", where=str(self.config_file), fix="use another run"
             ) from error
-        assert isinstance(config, DictConfig)
+        if not isinstance(config, DictConfig):
+            raise UserError("the run's config is damaged", where=str(self.config_file), fix="use another run")
         return config
 
+    def config_digest(self) -> str:
+        """SHA-256 of the config file."""
+        return hashlib.sha256(self.config_file.read_bytes()).hexdigest()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it has been trained and evaluated to its end."""
+        return self.record_file.is_file() and self.record().get("status") == "finished"
+
     def record(self) -> dict[str, Any]:
-        """The record."""
-        content: dict[str, Any] = json.loads(self.record_file.read_text(encoding="utf-8"))
-        return content
+        """The record.
+
+        Raises:
+            UserError: the file is damaged, or not there.
+        """
+        return _read_json(self.record_file)
 
     def metrics(self) -> dict[str, Any]:
-        """The metrics."""
-        content: dict[str, Any] = json.loads(self.metrics_file.read_text(encoding="utf-8"))
-        return content
+        """The metrics.
+
+        Raises:
+            UserError: the file is damaged, or not there.
+        """
+        return _read_json(self.metrics_file)
 
     def predictions(self) -> pd.DataFrame:
         """One row per video."""
         return pd.read_csv(self.predictions_file, dtype={"subject": str, "recording": str, "video_id": str})
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"a file of the run cannot be read: {error}", where=str(file), fix="use another run"
+        ) from error
+    if not isinstance(content, dict):
+        raise UserError("a file of the run is damaged", where=str(file), fix="use another run")
+    return content
 
 
 def open_run(folder: Path) -> Run:

@@ -1,0 +1,218 @@
+"""Guards a training against numbers that are not finite and against wrong arithmetic."""
+
+import logging
+from typing import Any, Literal
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torchmetrics import Metric
+
+from depression_vr.callbacks.not_finite import NotFinite, Part
+from depression_vr.data.datasets import NetworkBatch
+from depression_vr.models.arithmetic import wrong_convolutions
+from depression_vr.models.float32 import Convolution, autocasts, train_as_autocast_says, train_in_float32
+
+log = logging.getLogger(__name__)
+
+
+class PrecisionGuard(pl.Callback):
+    """Finds the first loss or gradient that is not finite, and the layers that half precision gets wrong.
+
+    On the first training batch in mixed precision the weight gradient of every convolution is compared with
+    that in float32. Layers with wrong ones are trained in float32 from then on, in a resumed run from its
+    first step.
+
+    Logged with Lightning's own rows: ``precision/gradient_norm`` of all gradients before they are clipped,
+    ``precision/skipped_steps`` so far and, in float16, ``precision/loss_scale``.
+
+    A step whose gradients overflow in float16 while its loss is finite is skipped by the loss scaler, which
+    then lowers its scale. That is normal when a training begins: such a step is counted, no more.
+
+    Args:
+        policy: what follows a loss or gradient that is not finite. ``raise`` ends the training. ``skip``
+            leaves the step out: weights, state of the optimizer, statistics of batch norms and means over the
+            epoch are as if its clips had not been there; learning rate and number of steps go on.
+        most_skipped_in_a_row: one more, under either policy, ends the training.
+        check_arithmetic: compare weight gradients.
+
+    Attributes:
+        float32_layers: names within the network of the layers that are trained in float32.
+        skipped_steps: how many, so far.
+    """
+
+    def __init__(
+        self,
+        policy: Literal["raise", "skip"] = "raise",
+        most_skipped_in_a_row: int = 10,
+        check_arithmetic: bool = True,
+    ) -> None:
+        if policy not in ("raise", "skip"):
+            raise ValueError(f"policy={policy!r} is unknown; known are raise, skip")
+        if most_skipped_in_a_row < 1:
+            raise ValueError(f"most_skipped_in_a_row={most_skipped_in_a_row} must be 1 or more")
+        self.policy = policy
+        self.most_skipped_in_a_row = most_skipped_in_a_row
+        self.check_arithmetic = check_arithmetic
+        self.float32_layers: list[str] = []
+        self.skipped_steps = 0
+        self._skipped_in_a_row = 0
+        self._has_checked = False
+        self._video = torch.empty(0)  # of the batch that is being learned
+        self._parts: list[Part] = []  # of the step that is being made
+        self._before: _Statistics | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run goes on with."""
+        return {
+            "float32_layers": list(self.float32_layers),
+            "has_checked": self._has_checked,
+            "skipped_steps": self.skipped_steps,
+            "skipped_in_a_row": self._skipped_in_a_row,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.float32_layers = list(state_dict["float32_layers"])
+        self._has_checked = state_dict["has_checked"]
+        self.skipped_steps = state_dict["skipped_steps"]
+        self._skipped_in_a_row = state_dict["skipped_in_a_row"]
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Put the layers into float32 that a checkpoint says are wrong."""
+        self._parts = []
+        for convolution in self._float32_convolutions(pl_module):
+            train_in_float32(convolution)
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Leave the network as it was given."""
+        for convolution in self._float32_convolutions(pl_module):
+            train_as_autocast_says(convolution)
+
+    def _float32_convolutions(self, pl_module: pl.LightningModule) -> list[Convolution]:
+        layers = [_network(pl_module).get_submodule(name) for name in self.float32_layers]
+        return [layer for layer in layers if isinstance(layer, Convolution)]
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: NetworkBatch, batch_idx: int
+    ) -> None:
+        """Check the arithmetic on the first batch; keep what a skipped step would have to give back."""
+        if self.check_arithmetic and not self._has_checked:
+            self._check(trainer, pl_module, batch)
+        if self.policy == "skip" and not self._parts:
+            self._before = _Statistics(pl_module)
+        self._video = batch.video
+
+    def _check(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: NetworkBatch) -> None:
+        network, device = _network(pl_module), batch.views[0].device
+        with trainer.precision_plugin.forward_context():
+            if not autocasts(device):
+                return
+            half = str(torch.get_autocast_dtype(device.type)).removeprefix("torch.")
+            try:
+                wrong = wrong_convolutions(network, batch.views)
+            except ValueError:  # a batch that is too small for the network: the step itself says so
+                return
+        names = [name for name, _ in network.named_modules()]
+        found = torch.tensor([name in wrong for name in names], dtype=torch.int, device=device)
+        anywhere = torch.as_tensor(trainer.strategy.reduce(found, reduce_op="max")).tolist()
+        self.float32_layers = [name for name, is_wrong in zip(names, anywhere, strict=True) if is_wrong]
+        self._has_checked = True
+        for convolution in self._float32_convolutions(pl_module):
+            train_in_float32(convolution)
+        if self.float32_layers:
+            log.warning(
+                "warning: the weight gradients of %d convolutions are wrong in %s on this device, or known "
+                "to be on some processor; these layers are trained in float32: %s",
+                len(self.float32_layers),
+                half,
+                ", ".join(self.float32_layers),
+            )
+
+    def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor) -> None:
+        """Note whether the batch's loss is finite, without waiting for the device."""
+        self._parts.append(Part(self._video, loss.detach().isfinite()))
+
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
+    ) -> None:
+        """Let the step happen, skip it or end the training; the same in all processes.
+
+        Raises:
+            UserError: the training should not go on.
+        """
+        parts, self._parts = self._parts, []
+        gradients = [parameter.grad for parameter in pl_module.parameters() if parameter.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients).to(pl_module.device)
+        # the only time in a step that waits for the device
+        finite = torch.stack([*(part.finite for part in parts), norm.isfinite()]).tolist()
+        if trainer.strategy.reduce_boolean_decision(all(finite)):
+            self._skipped_in_a_row = 0
+        else:
+            self._skip(trainer, pl_module, NotFinite(trainer, _network(pl_module), parts, finite[:-1]))
+        self._log(trainer, pl_module, norm)
+
+    def _skip(self, trainer: pl.Trainer, pl_module: pl.LightningModule, found: NotFinite) -> None:
+        overflows = not found.in_loss and _scaler(trainer) is not None
+        if self.policy == "raise" and not overflows:
+            raise found.error()
+        if self._skipped_in_a_row == self.most_skipped_in_a_row:
+            raise found.error(f"{self._skipped_in_a_row} steps were skipped in a row, and again ")
+        self._skipped_in_a_row += 1
+        self.skipped_steps += 1
+        if not overflows:
+            log.warning("warning: skipped a step: %s; %s", found.what, found.where)
+            assert self._before is not None
+            self._before.restore()
+        pl_module.zero_grad()  # an optimizer leaves weights without gradients, and their state, alone
+
+    def _log(self, trainer: pl.Trainer, pl_module: pl.LightningModule, norm: Tensor) -> None:
+        every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if not every or (trainer.global_step + 1) % every:
+            return
+        values: dict[str, Tensor | int | float] = {"gradient_norm": norm, "skipped_steps": self.skipped_steps}
+        scaler = _scaler(trainer)
+        if scaler is not None:
+            values["loss_scale"] = scaler.get_scale()
+        for name, value in values.items():
+            pl_module.log(f"precision/{name}", value, on_step=True, on_epoch=False)
+
+
+class _Statistics:
+    """What a forward pass leaves behind: statistics of batch norms and means over the epoch."""
+
+    def __init__(self, pl_module: pl.LightningModule) -> None:
+        self.buffers = [(buffer, buffer.clone()) for buffer in pl_module.buffers()]
+        self.states = [
+            (metric, name, value.clone())
+            for metric in pl_module.modules()
+            if isinstance(metric, Metric)
+            for name, value in metric.metric_state.items()
+            if isinstance(value, Tensor)
+        ]
+
+    def restore(self) -> None:
+        """Put back what was there."""
+        for buffer, before in self.buffers:
+            buffer.copy_(before)
+        for metric, name, before in self.states:
+            setattr(metric, name, before)
+
+
+def _network(pl_module: pl.LightningModule) -> nn.Module:
+    network = pl_module.network
+    assert isinstance(network, nn.Module)
+    return network
+
+
+def _scaler(trainer: pl.Trainer) -> torch.amp.GradScaler | None:
+    scaler: torch.amp.GradScaler | None = getattr(trainer.precision_plugin, "scaler", None)
+    return scaler
+
+
+def float32_layers(trainer: pl.Trainer) -> list[str]:
+    """Names of the layers that were trained in float32 although the training was in half precision."""
+    callbacks = trainer.callbacks  # type: ignore[attr-defined]
+    guards = [each for each in callbacks if isinstance(each, PrecisionGuard)]
+    return [layer for guard in guards for layer in guard.float32_layers]

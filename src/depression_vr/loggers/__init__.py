@@ -1,0 +1,1 @@
+"""Loggers that go on in the middle of a run."""

@@ -1,0 +1,96 @@
+"""What is said when the file system refuses what a command writes."""
+
+import errno
+import logging
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from depression_vr.distributed import last_words
+from depression_vr.errors import UserError
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_ONLY_OF_WRITING = (*_NO_ROOM, errno.EROFS, errno.EFBIG)
+_FIRST_FILES = 2**16
+"""Bytes that a folder has to take before anything is begun: about those of a run's config and record."""
+
+
+def refused_write(error: OSError, folder: Path | None) -> UserError | None:
+    """The error of a user whose disk is full or whose folder cannot be written; None for any other.
+
+    Args:
+        error: met by a command.
+        folder: that the command writes to.
+    """
+    file = Path(error.filename) if isinstance(error.filename, str) else None
+    is_ours = file is not None and folder is not None and file.absolute().is_relative_to(folder.absolute())
+    if not is_ours and error.errno not in _ONLY_OF_WRITING:
+        return None
+    mended = "make room" if error.errno in _NO_ROOM else "see to it that the folder can be written"
+    return UserError(
+        f"a file cannot be written: {error.strerror}",
+        where=str(file or folder or ""),
+        fix=f"{mended}, or write to another disk; files written before are intact",
+    )
+
+
+class LogFile(logging.FileHandler):
+    """The log file of a run. What a full disk does not take waits for room, and fills no terminal."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Say nothing of a refused write: what follows from it is said by whoever needs the disk."""
+        if not isinstance(sys.exception(), OSError):
+            super().handleError(record)
+
+
+class WritableOutput(Callback):
+    """Makes the folder of a run or a sweep, in Hydra's place, and ends the command where that cannot be."""
+
+    def on_run_start(self, config: DictConfig, **_: Any) -> None:
+        """Make the run directory."""
+        with _as_current(config):
+            _make(config, "run")
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Make the folder of a sweep."""
+        _make(config, "sweep")
+
+
+@contextmanager
+def _as_current(config: DictConfig) -> Iterator[None]:
+    """Make the config the one that ``${hydra:...}`` looks into, as Hydra does when a run begins."""
+    before = HydraConfig.instance().cfg
+    HydraConfig.instance().set_config(config)
+    try:
+        yield
+    finally:
+        HydraConfig.instance().cfg = before
+
+
+def _make(config: DictConfig, mode: str) -> None:
+    try:
+        folder = Path(str(config.hydra[mode].dir))
+    except OmegaConfBaseException:
+        return  # Hydra meets it again, and says so
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_FIRST_FILES))
+    except OSError as error:
+        refused = UserError(
+            f"the folder cannot be written: {error.strerror}",
+            where=str(folder),
+            fix=f"name another one with hydra.{mode}.dir=FOLDER"
+            + (", or make room" if error.errno in _NO_ROOM else ""),
+        )
+        if not last_words.leave(str(refused)):
+            print(f"error: {refused}", file=sys.stderr)  # Hydra has not set logging up yet
+        sys.exit(2)

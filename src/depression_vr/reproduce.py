@@ -1,0 +1,26 @@
+"""Train a recorded run again and say whether it comes out the same.
+
+``python -m depression_vr.reproduce run=RUN_DIR``
+"""
+
+import sys
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from depression_vr.entry import entry_point
+from depression_vr.reproducing import Wanted, reproduce
+
+DIFFERENT = 1
+
+
+@entry_point("reproduce")
+def main(config: DictConfig) -> None:
+    """Leave a run directory of its own; exit code 1 where it comes out different."""
+    keys: Any = OmegaConf.to_container(config, resolve=True)
+    if not reproduce(Wanted(**keys)).agrees:
+        sys.exit(DIFFERENT)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""A training from its config to its results, in a run directory."""
+
+import logging
+import os
+import platform
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig
+
+from depression_vr import assembly
+from depression_vr.callbacks.precision import float32_layers
+from depression_vr.callbacks.resume import refuse_resuming_without_callback
+from depression_vr.callbacks.selection import refuse_selection_without_development
+from depression_vr.callbacks.stopping import ended_by_signals
+from depression_vr.distributed.processes import leads
+from depression_vr.errors import REQUEUE, StoppedError, UserError
+from depression_vr.learning.faults import faults_explained
+from depression_vr.learning.preflight import refuse_wrong_gradients
+from depression_vr.loggers.resumable import ResumableLogger
+from depression_vr.output import refused_write
+from depression_vr.runs.process import is_dead
+from depression_vr.runs.record import RunRecord
+from depression_vr.runs.resume_files import (
+    KEY,
+    newest_whole,
+    remove_half_written,
+    remove_resume_files,
+    resume_files,
+)
+from depression_vr.runs.run import Run
+from depression_vr.settings import run_fingerprint, shareable_config
+from depression_vr.slurm import requeue_slurm_job
+
+log = logging.getLogger(__name__)
+
+
+def train(config: DictConfig, run: Run, overrides: Sequence[str], *, resumes: bool = False) -> float:
+    """Train, evaluate the chosen checkpoint on the test partition and write everything to the run directory.
+
+    Args:
+        config: of a training.
+        run: where to write.
+        overrides: of the command line, for the record.
+        resumes: go on from the newest checkpoint that is whole; from the beginning where there is none.
+
+    Returns:
+        The best development MAE in points; NaN where nothing was selected by it.
+
+    Raises:
+        UserError: the config, the corpus or what became of the training.
+        StoppedError: a signal has stopped it.
+    """
+    if leads(config):
+        if resumes:
+            _refuse_a_live_run(run)
+        else:
+            _refuse_to_overwrite(run)
+    record = RunRecord(run, config, overrides, resumes=resumes)
+    try:
+        with ended_by_signals(), record, _way_on_told(run):
+            best = _train_and_evaluate(config, run, record, resumes)
+    except StoppedError as stopped:
+        if config.get("requeue") and stopped.exit_code == REQUEUE and record.writes:
+            requeue_slurm_job()
+        raise
+    if record.writes:
+        remove_resume_files(run.checkpoints)
+    return best
+
+
+def _train_and_evaluate(config: DictConfig, run: Run, record: RunRecord, resumes: bool) -> float:
+    checkpoint = _checkpoint_to_go_on_from(run) if resumes else None
+    datamodule = assembly.build_datamodule(config)
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+    assembly.note_corpus(record, datamodule)
+    record.note(fingerprint=run_fingerprint(config, datamodule.manifest.fingerprint()))
+    assembly.note_effective_batch(record)
+    module = assembly.build_regression(config)
+    module.scale.fit(datamodule.training_labels())
+    trainer = assembly.build_trainer(config)
+    refuse_wrong_gradients(trainer)
+    refuse_selection_without_development(trainer, datamodule)
+    refuse_resuming_without_callback(trainer, run.checkpoints, checkpoint)
+    if resumes:
+        _resume_loggers(trainer, checkpoint)
+    if checkpoint is not None:  # says what does not fit, as Lightning does not
+        assembly.load_checkpoint(module, checkpoint)
+    settings = shareable_config(config)
+    for logger in trainer.loggers:
+        logger.log_hyperparams(settings)
+
+    with faults_explained(config, "training"):
+        trainer.fit(module, datamodule, ckpt_path=checkpoint, weights_only=True)
+
+    best = assembly.best_development_mae(trainer)
+    record.note(float32_layers=float32_layers(trainer))
+    record.note(best_development_mae=best, checkpoint=run.best_checkpoint.name)
+    assembly.load_checkpoint(module, run.best_checkpoint)
+    assembly.evaluate(run, record, trainer, module, datamodule)
+    return best
+
+
+@contextmanager
+def _way_on_told(run: Run) -> Iterator[None]:
+    """Let errors say from which checkpoint the run goes on, where it has one."""
+    try:
+        yield
+    except StoppedError as stopped:
+        stopped.checkpoint = next((file.name for file in resume_files(run.checkpoints)), None)
+        raise
+    except (UserError, OSError) as error:
+        told = error if isinstance(error, UserError) else refused_write(error, run.folder)
+        if told is None:
+            raise
+        left = resume_files(run.checkpoints)
+        if left:
+            told.go_on = f"resume='{run.folder}', from {left[0].name}"
+        if told is error:
+            raise
+        raise told from error
+
+
+def _refuse_to_overwrite(run: Run) -> None:
+    """Refuse to begin anew over days of work, and forget those of a run that has finished."""
+    left = resume_files(run.checkpoints)
+    if left and not run.is_finished:
+        raise UserError(
+            "the run directory holds an unfinished run, which would be overwritten",
+            where=str(left[0]),
+            fix=f"go on with it, resume='{run.folder}', or name another folder with hydra.run.dir=FOLDER",
+        )
+    if run.is_finished:
+        remove_resume_files(run.checkpoints)
+        for file in (run.metrics_file, run.predictions_file, run.windows_file, run.frames_file):
+            file.unlink(missing_ok=True)
+
+
+def _refuse_a_live_run(run: Run) -> None:
+    """Refuse to write to a run directory that another process of this machine is writing to."""
+    record = run.record() if run.record_file.is_file() else {}
+    process = record.get("process")
+    if record.get("status") != "running" or process is None or process["host"] != platform.node():
+        return
+    if process["pid"] != os.getpid() and not is_dead(process):
+        raise UserError(
+            f"the run is under way, in process {process['pid']}",
+            where=str(run.folder),
+            fix="wait for it, or end it first",
+        )
+
+
+def _checkpoint_to_go_on_from(run: Run) -> Path | None:
+    remove_half_written(run.folder)
+    checkpoint = newest_whole(run.checkpoints)
+    if checkpoint is None:
+        log.info("the run was stopped before its first checkpoint, and begins anew")
+    else:
+        log.info("going on from %s", checkpoint.name)
+    return checkpoint
+
+
+def _resume_loggers(trainer: pl.Trainer, checkpoint: Path | None) -> None:
+    """Let the loggers go on behind the rows that they had written when the checkpoint was written."""
+    rows: dict[str, int] = {}
+    if checkpoint is not None:
+        content: dict[str, Any] = torch.load(checkpoint, weights_only=True, mmap=True, map_location="cpu")
+        rows = content[KEY]["rows"]
+    for logger in trainer.loggers:
+        if isinstance(logger, ResumableLogger):
+            logger.resume_at(rows.get(type(logger).__name__, 0))
