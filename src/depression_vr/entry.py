@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from depression_vr.distributed import last_words
 from depression_vr.distributed.processes import leads
-from depression_vr.errors import INTERRUPTED, Problem, StoppedError, UserError
+from depression_vr.errors import INTERRUPTED, Problem, ProcessEndedError, StoppedError, UserError
 from depression_vr.output import refused_write
 
 log = logging.getLogger(__name__)
@@ -83,6 +83,9 @@ def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Cal
             except StoppedError as stopped:
                 _say_how_to_go_on(config, stopped)
                 sys.exit(stopped.exit_code)
+            except ProcessEndedError as ended:
+                log.error("error: %s", ended)
+                sys.exit(1)
             except ValidationError as error:
                 _exit(_refused_settings(error))
             except OmegaConfBaseException as error:

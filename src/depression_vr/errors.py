@@ -71,3 +71,7 @@ class StoppedError(Exception):
 
     def __str__(self) -> str:
         return f"stopped by {self.by}"
+
+
+class ProcessEndedError(Exception):
+    """Another process of the run has ended, and has not said why."""

@@ -1,5 +1,6 @@
 """Training a recorded run again, and saying whether the same comes out."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -27,6 +28,8 @@ from depression_vr.runs.reproduction.report import Report
 from depression_vr.runs.reproduction.results import Results, compare_results
 from depression_vr.runs.run import Run, open_run
 from depression_vr.training import train
+
+_THREADS = "OMP_NUM_THREADS"
 
 
 @dataclass(frozen=True, config=ConfigDict(coerce_numbers_to_str=True))
@@ -142,7 +145,12 @@ def _threads(wanted: int | None) -> Iterator[list[str]]:
         yield []
         return
     torch.set_num_threads(wanted)
+    variable = os.environ.get(_THREADS)
+    os.environ[_THREADS] = str(wanted)  # else Lightning chooses, where there are several processes
     try:
         yield [f"torch threads for this training: {wanted}; here they would be {before}"]
     finally:
         torch.set_num_threads(before)
+        os.environ.pop(_THREADS)
+        if variable is not None:
+            os.environ[_THREADS] = variable

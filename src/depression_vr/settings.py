@@ -100,7 +100,7 @@ def settings_fingerprint(config: DictConfig) -> str:
             if _is_callback(callback)
             else callback  # no run gets that far with it
             for name, callback in callbacks.items()
-            if callback is not None and not _only_reports(callback)
+            if callback is not None and not _only_reports(callback, str(trainer.get("precision")))
         },
     }
     canonical = json.dumps(settings, sort_keys=True, separators=(",", ":"))
@@ -111,13 +111,13 @@ def _is_callback(node: Any) -> bool:
     return isinstance(node, dict) and isinstance(node.get("_target_"), str)
 
 
-def _only_reports(node: Any) -> bool:
+def _only_reports(node: Any, precision: str) -> bool:
     if not _is_callback(node):
         return False
     name = node["_target_"].rpartition(".")[2]
-    # which leaves steps out only when it is told to
-    stops_at_most = name == "PrecisionGuard" and node.get("policy") != "skip"
-    return name in _REPORTING_CALLBACKS or stops_at_most
+    # in full precision a guard changes nothing, unless it is told to leave steps out
+    is_idle = name == "PrecisionGuard" and node.get("policy") != "skip" and "16" not in precision
+    return name in _REPORTING_CALLBACKS or is_idle
 
 
 def run_fingerprint(config: DictConfig, dataset_fingerprint: str) -> str:

@@ -16,14 +16,15 @@ from depression_vr import assembly
 from depression_vr.callbacks.precision import float32_layers
 from depression_vr.callbacks.resume import refuse_resuming_without_callback
 from depression_vr.callbacks.selection import refuse_selection_without_development
-from depression_vr.callbacks.stopping import ended_by_signals
+from depression_vr.callbacks.stopping import CLUSTER_WARNINGS, ended_by_signals
 from depression_vr.distributed.processes import leads
-from depression_vr.errors import REQUEUE, StoppedError, UserError
+from depression_vr.errors import StoppedError, UserError
 from depression_vr.learning.faults import faults_explained
 from depression_vr.learning.preflight import refuse_wrong_gradients
 from depression_vr.loggers.resumable import ResumableLogger
 from depression_vr.output import refused_write
 from depression_vr.runs.process import is_dead
+from depression_vr.runs.provenance import hardware
 from depression_vr.runs.record import RunRecord
 from depression_vr.runs.resume_files import (
     KEY,
@@ -62,10 +63,11 @@ def train(config: DictConfig, run: Run, overrides: Sequence[str], *, resumes: bo
             _refuse_to_overwrite(run)
     record = RunRecord(run, config, overrides, resumes=resumes)
     try:
-        with ended_by_signals(), record, _way_on_told(run):
+        with ended_by_signals(), record, _way_on_told(run, record):
             best = _train_and_evaluate(config, run, record, resumes)
     except StoppedError as stopped:
-        if config.get("requeue") and stopped.exit_code == REQUEUE and record.writes:
+        # SIGTERM is also what scancel sends
+        if config.get("requeue") and stopped.by in CLUSTER_WARNINGS and record.writes:
             requeue_slurm_job()
         raise
     if record.writes:
@@ -74,6 +76,8 @@ def train(config: DictConfig, run: Run, overrides: Sequence[str], *, resumes: bo
 
 
 def _train_and_evaluate(config: DictConfig, run: Run, record: RunRecord, resumes: bool) -> float:
+    if resumes and record.writes:
+        remove_half_written(run.folder)
     checkpoint = _checkpoint_to_go_on_from(run) if resumes else None
     datamodule = assembly.build_datamodule(config)
     pl.seed_everything(config.seed, workers=True, verbose=False)
@@ -96,6 +100,8 @@ def _train_and_evaluate(config: DictConfig, run: Run, record: RunRecord, resumes
 
     with faults_explained(config, "training"):
         trainer.fit(module, datamodule, ckpt_path=checkpoint, weights_only=True)
+    if trainer.world_size > 1:  # processes share the cores
+        record.note(hardware=hardware())
 
     best = assembly.best_development_mae(trainer)
     record.note(float32_layers=float32_layers(trainer))
@@ -106,7 +112,7 @@ def _train_and_evaluate(config: DictConfig, run: Run, record: RunRecord, resumes
 
 
 @contextmanager
-def _way_on_told(run: Run) -> Iterator[None]:
+def _way_on_told(run: Run, record: RunRecord) -> Iterator[None]:
     """Let errors say from which checkpoint the run goes on, where it has one."""
     try:
         yield
@@ -118,7 +124,7 @@ def _way_on_told(run: Run) -> Iterator[None]:
         if told is None:
             raise
         left = resume_files(run.checkpoints)
-        if left:
+        if left and record.writes:
             told.go_on = f"resume='{run.folder}', from {left[0].name}"
         if told is error:
             raise
@@ -155,7 +161,6 @@ def _refuse_a_live_run(run: Run) -> None:
 
 
 def _checkpoint_to_go_on_from(run: Run) -> Path | None:
-    remove_half_written(run.folder)
     checkpoint = newest_whole(run.checkpoints)
     if checkpoint is None:
         log.info("the run was stopped before its first checkpoint, and begins anew")

@@ -1,6 +1,10 @@
 """Trainings in several processes."""
 
 import csv
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from depression_vr.distributed.gathering import of_all_processes
 from depression_vr.distributed.strategy import TogetherDDP
+from depression_vr.runs.resume_files import resume_files
 from depression_vr.runs.run import Run
 from side_by_side import PLEGDF, STA_DRN, run_command, run_function, write_corpus
 
@@ -117,3 +122,28 @@ def processes_draw_other_numbers_and_have_one_network(folder: Path) -> None:
 
 def test_processes_draw_other_numbers_and_have_one_network(tmp_path: Path) -> None:
     assert run_function(2, processes_draw_other_numbers_and_have_one_network, tmp_path) == [0, 0]
+
+
+@pytest.mark.slow
+def test_two_processes_that_are_stopped_go_on_to_the_same_weights(tmp_path: Path) -> None:
+    table = write_corpus(tmp_path / "corpus", {"training": [9] * 8, "development": [9, 9], "test": [9, 9]})
+    own = ("trainer=ddp_sim", "data.batch_size=2", "model.dropout=0.2", "trainer.max_epochs=4", "logger=csv")
+    train = [sys.executable, "-m", "depression_vr.train"]
+    arguments = [*train, *STA_DRN, f"data.table={table}", *own, "callbacks.resume.every_n_steps=1"]
+    subprocess.run([*arguments, "hydra.run.dir=undisturbed"], cwd=tmp_path, check=True)
+    run = Run(tmp_path / "run")
+    with subprocess.Popen([*arguments, "hydra.run.dir=run"], cwd=tmp_path) as process:
+        while len(resume_files(run.checkpoints)) < 2:
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+    assert process.returncode == 75
+    assert run.record()["status"] == "interrupted"
+    subprocess.run([*train, "resume=run"], cwd=tmp_path, check=True)
+    ours, theirs = (
+        torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+        for folder in (run.folder, tmp_path / "undisturbed")
+    )
+    assert all(torch.equal(tensor, ours[key]) for key, tensor in theirs.items())
+    other = subprocess.run([*train, "resume=undisturbed", "trainer.devices=1"], cwd=tmp_path, check=False)
+    assert other.returncode == 2

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from depression_vr.errors import UserError
+from depression_vr.experiments import measuring
 from depression_vr.experiments.jobs import Job, missing_jobs, refuse_other_settings
 from depression_vr.experiments.measuring import can_go_on, measured
 from depression_vr.experiments.recipes import Recipe
 from depression_vr.experiments.results import Measurement
 from depression_vr.experiments.runner import run_all
+from depression_vr.runs.provenance import CodeState
 from own_recipes import measurement, recipe_of, write_recipe, write_run
 
 
@@ -199,20 +201,30 @@ def test_overrides_cannot_turn_a_run_into_another(tmp_path: Path, recipe: Recipe
 
 
 @pytest.mark.parametrize(
-    ("status", "seed", "checkpoint", "goes_on"),
+    ("status", "seed", "checkpoint", "change", "goes_on"),
     [
-        ("interrupted", 0, "resume-000000007.ckpt", True),
-        ("failed", 0, "resume-000000007.ckpt", True),
-        ("interrupted", 1, "resume-000000007.ckpt", False),
-        ("interrupted", 0, "last.ckpt", False),
-        ("finished", 0, "resume-000000007.ckpt", False),
+        ("interrupted", 0, "resume-000000007.ckpt", "", True),
+        ("failed", 0, "resume-000000007.ckpt", "", True),
+        ("interrupted", 1, "resume-000000007.ckpt", "", False),
+        ("interrupted", 0, "last.ckpt", "", False),
+        ("interrupted", 0, "resume-000000007.ckpt", "+ another line of code", False),
+        ("finished", 0, "resume-000000007.ckpt", "", False),
     ],
 )
 def test_an_interrupted_run_of_the_job_goes_on(
-    tmp_path: Path, recipe: Recipe, status: str, seed: int, checkpoint: str, goes_on: bool
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    recipe: Recipe,
+    status: str,
+    seed: int,
+    checkpoint: str,
+    change: str,
+    goes_on: bool,
 ) -> None:
+    monkeypatch.setattr(measuring, "code_state", lambda: CodeState("c" * 40, change))
     job = Job(recipe, 0, tmp_path / "out")
     write_run(job.run.folder, recipe, seed, status)
+    job.run.diff_file.touch()
     job.run.checkpoints.mkdir()
     (job.run.checkpoints / checkpoint).touch()
     assert can_go_on(job) is goes_on

@@ -58,7 +58,7 @@ class PrecisionGuard(pl.Callback):
         self.float32_layers: list[str] = []
         self.skipped_steps = 0
         self._skipped_in_a_row = 0
-        self._has_checked = False
+        self._checked_on = ""  # processor
         self._video = torch.empty(0)  # of the batch that is being learned
         self._parts: list[Part] = []  # of the step that is being made
         self._before: _Statistics | None = None
@@ -67,7 +67,7 @@ class PrecisionGuard(pl.Callback):
         """What a resumed run goes on with."""
         return {
             "float32_layers": list(self.float32_layers),
-            "has_checked": self._has_checked,
+            "checked_on": self._checked_on,
             "skipped_steps": self.skipped_steps,
             "skipped_in_a_row": self._skipped_in_a_row,
         }
@@ -75,7 +75,7 @@ class PrecisionGuard(pl.Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from there."""
         self.float32_layers = list(state_dict["float32_layers"])
-        self._has_checked = state_dict["has_checked"]
+        self._checked_on = state_dict["checked_on"]
         self.skipped_steps = state_dict["skipped_steps"]
         self._skipped_in_a_row = state_dict["skipped_in_a_row"]
 
@@ -98,7 +98,7 @@ class PrecisionGuard(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: NetworkBatch, batch_idx: int
     ) -> None:
         """Check the arithmetic on the first batch; keep what a skipped step would have to give back."""
-        if self.check_arithmetic and not self._has_checked:
+        if self.check_arithmetic and self._checked_on != _processor(pl_module.device):
             self._check(trainer, pl_module, batch)
         if self.policy == "skip" and not self._parts:
             self._before = _Statistics(pl_module)
@@ -112,13 +112,20 @@ class PrecisionGuard(pl.Callback):
             half = str(torch.get_autocast_dtype(device.type)).removeprefix("torch.")
             try:
                 wrong = wrong_convolutions(network, batch.views)
-            except ValueError:  # a batch that is too small for the network: the step itself says so
-                return
+            except (ValueError, FloatingPointError) as refusal:
+                # a batch that is too small, of which the step says so, or that overflows: the next may do
+                log.debug("the arithmetic is not checked yet: %s", refusal)
+                wrong = None
+        if not trainer.strategy.reduce_boolean_decision(wrong is not None):
+            return
         names = [name for name, _ in network.named_modules()]
-        found = torch.tensor([name in wrong for name in names], dtype=torch.int, device=device)
+        found = torch.tensor([name in (wrong or ()) for name in names], dtype=torch.int, device=device)
         anywhere = torch.as_tensor(trainer.strategy.reduce(found, reduce_op="max")).tolist()
-        self.float32_layers = [name for name, is_wrong in zip(names, anywhere, strict=True) if is_wrong]
-        self._has_checked = True
+        known = set(self.float32_layers)  # on another processor, before a resume
+        self.float32_layers = [
+            name for name, is_wrong in zip(names, anywhere, strict=True) if is_wrong or name in known
+        ]
+        self._checked_on = _processor(pl_module.device)
         for convolution in self._float32_convolutions(pl_module):
             train_in_float32(convolution)
         if self.float32_layers:
@@ -198,6 +205,12 @@ class _Statistics:
             buffer.copy_(before)
         for metric, name, before in self.states:
             setattr(metric, name, before)
+
+
+def _processor(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type} {torch.backends.cpu.get_cpu_capability()}"
 
 
 def _network(pl_module: pl.LightningModule) -> nn.Module:

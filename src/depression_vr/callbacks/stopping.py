@@ -11,7 +11,9 @@ from typing import Any
 from depression_vr.errors import INTERRUPTED, REQUEUE, StoppedError
 
 _STDERR = 2
-_WANTED = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2")  # the last two: what SLURM's --signal usually sends
+CLUSTER_WARNINGS = ("SIGUSR1", "SIGUSR2")
+"""What SLURM's ``--signal`` usually sends before it takes a machine away."""
+_WANTED = ("SIGINT", "SIGTERM", *CLUSTER_WARNINGS)
 
 
 class StopSignals:

@@ -103,6 +103,8 @@ class Stragglers(pl.Callback):
         rates = clips_per_second(of_all_processes(own))
         pl_module.log("ranks/clips_per_second_min", min(rates))
         pl_module.log("ranks/clips_per_second_max", max(rates))
+        for rank, rate in enumerate(rates):
+            pl_module.log(f"ranks/clips_per_second_{rank}", rate)
         median = statistics.median(rates)
         slowest = min(range(len(rates)), key=rates.__getitem__)
         if rates[slowest] * self.factor < median:

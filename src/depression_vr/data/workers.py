@@ -1,5 +1,6 @@
 """Processes that read frames, and signals that are meant for the training they read for."""
 
+import multiprocessing
 import os
 import signal
 import threading
@@ -19,12 +20,13 @@ def leave_signals_to_parent(worker: int) -> None:
     for name in _TO_THE_PARENT_ALONE:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    if hasattr(signal, "sigwaitinfo"):
+    parent = multiprocessing.parent_process()
+    if parent is not None and hasattr(signal, "sigwaitinfo"):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-        threading.Thread(target=_end_when_parent_says, args=(os.getppid(),), daemon=True).start()
+        threading.Thread(target=_end_when_parent_says, args=(parent.pid,), daemon=True).start()
 
 
-def _end_when_parent_says(parent: int) -> None:
+def _end_when_parent_says(parent: int | None) -> None:
     while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent:
         continue
     os._exit(0)

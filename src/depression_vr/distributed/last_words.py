@@ -16,11 +16,14 @@ def wanted() -> bool:
 
 
 def leave(message: str) -> bool:
-    """Leave a message to the process that has started this one; False where none has."""
+    """Leave a message to the process that has started this one; False where none has, or cannot get it."""
     folder = os.environ.get(FOLDER_VARIABLE)
     if folder is None:
         return False
-    _file(Path(folder), os.getpid()).write_text(message, encoding="utf-8")
+    try:
+        _file(Path(folder), os.getpid()).write_text(message, encoding="utf-8")
+    except OSError:
+        return False
     return True
 
 

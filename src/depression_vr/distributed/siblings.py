@@ -15,7 +15,7 @@ from pathlib import Path
 import torch.distributed as dist
 
 from depression_vr.distributed import last_words
-from depression_vr.errors import UserError
+from depression_vr.errors import ProcessEndedError, UserError
 from depression_vr.runs.record import note_failure
 from depression_vr.runs.run import Run
 
@@ -25,10 +25,6 @@ _PARENT_VARIABLE = "DEPRESSION_VR_PARENT"
 _SECONDS_BETWEEN_LOOKS = 0.2
 _PATIENCE = 10.0
 """Seconds in which a process notices by itself that another has ended, which over NCCL it does not."""
-
-
-class ProcessEndedError(Exception):
-    """A process ended, and has said why, if it could, by itself."""
 
 
 class Siblings:
@@ -132,9 +128,11 @@ class Siblings:
         self._kill()
         shutil.rmtree(self._folder, ignore_errors=True)
         log.error("error: %s", failure)
-        if self._first_rank == 0:
-            note_failure(self._run, failure)
-        os._exit(2 if isinstance(failure, UserError) else 1)
+        try:
+            if self._first_rank == 0:
+                note_failure(self._run, failure)
+        finally:
+            os._exit(2 if isinstance(failure, UserError) else 1)
 
     def _kill(self) -> None:
         for process in self._started:

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from depression_vr.errors import UserError
 from depression_vr.experiments.jobs import Job
 from depression_vr.experiments.results import Measurement
+from depression_vr.runs.provenance import CodeState, code_state
 from depression_vr.runs.resume_files import resume_files
 from depression_vr.settings import run_fingerprint, settings_fingerprint
 
@@ -34,9 +35,10 @@ def measured(job: Job) -> Measurement | None:
 
 
 def can_go_on(job: Job) -> bool:
-    """Whether a run of this recipe as it is now was interrupted in the job's run directory."""
+    """Whether a run of this recipe as it is now, and of this code, was interrupted in the run directory."""
     try:
-        return bool(resume_files(job.run.checkpoints)) and not job.run.is_finished and _is_of_job(job)
+        was_interrupted = bool(resume_files(job.run.checkpoints)) and not job.run.is_finished
+        return was_interrupted and _is_of_job(job) and _is_of_this_code(job)
     except (UserError, OmegaConfBaseException, OSError, LookupError, TypeError, ValueError):
         return False
 
@@ -44,6 +46,11 @@ def can_go_on(job: Job) -> bool:
 def _is_of_job(job: Job) -> bool:
     config = job.run.config()
     return settings_fingerprint(config) == job.recipe.settings and config.seed == job.seed
+
+
+def _is_of_this_code(job: Job) -> bool:
+    diff = job.run.diff_file.read_text(encoding="utf-8")
+    return code_state() == CodeState(job.run.record()["git_commit"], diff)
 
 
 def _measured(job: Job) -> Measurement | None:

@@ -1,10 +1,14 @@
 """Runs a network over every window of a partition."""
 
+import logging
+
 import pandas as pd
 import pytorch_lightning as pl
 
 from depression_vr.data.datamodule import ClipDataModule
 from depression_vr.learning.score_regression import ScoreRegression
+
+log = logging.getLogger(__name__)
 
 
 def score_windows(trainer: pl.Trainer, module: ScoreRegression, datamodule: ClipDataModule) -> pd.DataFrame:
@@ -33,5 +37,7 @@ def score_windows(trainer: pl.Trainer, module: ScoreRegression, datamodule: Clip
         }
     )
     table = frames.merge(estimates, on=["video", "window"], validate="one_to_one")
+    if len(table) < len(windows):  # as debug=one_batch wants
+        log.warning("warning: only %d of %d windows were scored", len(table), len(windows))
     table.insert(0, "video_id", datamodule.manifest.table["video_id"].to_numpy()[table.pop("video")])
     return table

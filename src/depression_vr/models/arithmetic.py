@@ -65,7 +65,9 @@ def is_wrong(convolution: Convolution, x: Tensor, output: Tensor) -> bool:
     exact = _weight_gradient(convolution, x, gradient, torch.float32)
     error = torch.linalg.vector_norm(_weight_gradient(convolution, x, gradient, half).float() - exact)
     norm = torch.linalg.vector_norm(exact)
-    return bool(norm.isfinite()) and not bool(error <= TOLERANCE * norm)
+    if not norm.isfinite():
+        raise FloatingPointError("the network's activations are not finite")
+    return not bool(error <= TOLERANCE * norm)
 
 
 def _is_larger_than_map(convolution: Convolution, x: Tensor) -> bool:

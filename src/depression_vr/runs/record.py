@@ -19,6 +19,7 @@ from depression_vr.runs.run import Run
 
 log = logging.getLogger(__name__)
 
+_ROOM_NAME = ".room"
 _ROOM = 2**16
 """Bytes: a record and the last lines of a log."""
 
@@ -46,7 +47,7 @@ class RunRecord:
         # a process that was killed in its first moments has left none
         self.resumes = resumes and run.record_file.is_file()
         self.facts: dict[str, Any] = run.record() if self.resumes else {}
-        self._room = run.folder / ".room"
+        self._room = run.folder / _ROOM_NAME
 
     def __enter__(self) -> Self:
         if not self.writes:
@@ -166,6 +167,7 @@ class RunRecord:
 
 def note_failure(run: Run, error: Exception) -> None:
     """Write into the record of a run that cannot do so itself any more that it has failed."""
+    (run.folder / _ROOM_NAME).unlink(missing_ok=True)
     failed = {"status": "failed", "error": f"{type(error).__name__}: {error}", "ended": _now()}
     write_json(run.record_file, run.record() | failed)
 
