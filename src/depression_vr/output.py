@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
@@ -55,7 +55,16 @@ class WritableOutput(Callback):
     """Makes the folder of a run or a sweep, in Hydra's place, and ends the command where that cannot be."""
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
-        """Make the run directory."""
+        """Make the run directory, unless it is to be there already."""
+        resumed = config.get("resume")
+        if resumed not in (None, "auto") and not Path(str(resumed)).is_dir():
+            _end(
+                UserError(
+                    "there is no such run directory to go on with",
+                    where=f"config key resume: {resumed}",
+                    fix="give the directory of an interrupted run; `python -m depression_vr.runs` lists all",
+                )
+            )
         with _as_current(config):
             _make(config, "run")
 
@@ -91,6 +100,10 @@ def _make(config: DictConfig, mode: str) -> None:
             fix=f"name another one with hydra.{mode}.dir=FOLDER"
             + (", or make room" if error.errno in _NO_ROOM else ""),
         )
-        if not last_words.leave(str(refused)):
-            print(f"error: {refused}", file=sys.stderr)  # Hydra has not set logging up yet
-        sys.exit(2)
+        _end(refused)
+
+
+def _end(error: UserError) -> NoReturn:
+    if not last_words.leave(str(error)):
+        print(f"error: {error}", file=sys.stderr)  # Hydra has not set logging up yet
+    sys.exit(2)

@@ -224,9 +224,12 @@ def test_resume_auto_begins_goes_on_and_refuses_another_run(
 
 
 def test_a_folder_without_a_run_is_refused(command: RunCommand, tmp_path: Path) -> None:
-    outcome = command("train", "resume=nothing_here")
-    assert outcome.code == 2
-    assert "this is no run directory" in outcome.err
+    missing = command("train", "resume=nothing_here")
+    assert (missing.code, "there is no such run directory" in missing.err) == (2, True)
+    assert not (tmp_path / "nothing_here").exists()
+    (tmp_path / "empty").mkdir()
+    empty = command("train", "resume=empty")
+    assert (empty.code, "this is no run directory" in empty.err) == (2, True)
 
 
 def test_slurm_runs_a_pre_empted_job_again_and_the_same_command_goes_on(

@@ -161,7 +161,7 @@ class ResumeCheckpoint(pl.Callback):
         """Take the position in the epoch, and the random states for the moment when training begins.
 
         Raises:
-            UserError: the checkpoint was written for evaluation, or with another number of processes.
+            UserError: it was written by another number of processes.
         """
         if KEY not in checkpoint:
             return
