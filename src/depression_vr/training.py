@@ -14,13 +14,13 @@ from omegaconf import DictConfig
 
 from depression_vr import assembly
 from depression_vr.callbacks.precision import float32_layers
+from depression_vr.callbacks.preflight import refuse_wrong_gradients
 from depression_vr.callbacks.resume import refuse_resuming_without_callback
 from depression_vr.callbacks.selection import refuse_selection_without_development
 from depression_vr.callbacks.stopping import CLUSTER_WARNINGS, ended_by_signals
 from depression_vr.distributed.processes import leads
 from depression_vr.errors import StoppedError, UserError
 from depression_vr.learning.faults import faults_explained
-from depression_vr.learning.preflight import refuse_wrong_gradients
 from depression_vr.loggers.resumable import ResumableLogger
 from depression_vr.output import refused_write
 from depression_vr.runs.process import is_dead
