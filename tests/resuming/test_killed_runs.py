@@ -77,6 +77,7 @@ POINTS = [  # and whether there is a checkpoint to go on from
     ("one_batch", KillPoint(ADAM, 3), True),
     ("one_batch", KillPoint(VALIDATION, 4), True),
     ("max_steps", KillPoint(ADAMW, 11), True),
+    ("max_steps", KillPoint(ADAMW, 17), True),  # in an epoch that ends without validation
     ("min_epochs", KillPoint(ADAMW, 28), True),
     ("validation", KillPoint(ADAMW, 7), True),
 ]

@@ -62,6 +62,7 @@ class ResumeCheckpoint(pl.Callback):
         self._saved_at = time.monotonic()
         self._batches: int | None = None  # of the epoch, done; only while a checkpoint of ours is written
         self._random_states: list[dict[str, Any]] = []  # of a loaded checkpoint, one per process
+        self._metrics: dict[str, torch.Tensor] = {}  # as they were then, for callbacks that monitor one
         self._should_stop = False  # as an early stop had asked when the loaded checkpoint was written
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -70,6 +71,7 @@ class ResumeCheckpoint(pl.Callback):
         self._signals.listen(says_so=trainer.is_global_zero)
         if self._random_states and trainer.datamodule.position.clips == 0:  # type: ignore[attr-defined]
             begin_epoch(trainer)
+        trainer.callback_metrics.update(self._metrics)
         trainer.should_stop = trainer.should_stop or self._should_stop
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -145,6 +147,8 @@ class ResumeCheckpoint(pl.Callback):
             "epoch": trainer.current_epoch,
             "clips": self._batches * datamodule.batch_size,
             "should_stop": trainer.should_stop,
+            # an epoch without validation is judged by the metrics of the one before
+            "metrics": {name: value.cpu() for name, value in trainer.callback_metrics.items()},
             "substituted": [each for of_one in of_all_processes(own) for each in of_one],
             "rows": {
                 type(logger).__name__: logger.rows
@@ -175,6 +179,7 @@ class ResumeCheckpoint(pl.Callback):
             )
         self._random_states = state["random_states"]
         self._should_stop = state["should_stop"]
+        self._metrics = state["metrics"]
         datamodule = trainer.datamodule  # type: ignore[attr-defined]
         datamodule.position = EpochPosition(state["epoch"], state["clips"])
         datamodule.substituted = {ReadClipKey(*clip): frames for *clip, frames in state["substituted"]}
