@@ -104,8 +104,11 @@ def _train_and_evaluate(config: DictConfig, run: Run, record: RunRecord, resumes
         record.note(hardware=hardware())
 
     best = assembly.best_development_mae(trainer)
-    record.note(float32_layers=float32_layers(trainer))
-    record.note(best_development_mae=best, checkpoint=run.best_checkpoint.name)
+    record.note(
+        best_development_mae=best,
+        checkpoint=run.best_checkpoint.name,
+        float32_layers=float32_layers(trainer),
+    )
     assembly.load_checkpoint(module, run.best_checkpoint)
     assembly.evaluate(run, record, trainer, module, datamodule)
     return best

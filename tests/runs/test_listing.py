@@ -203,16 +203,12 @@ def test_a_thousand_runs_are_listed_without_torch(tmp_path: Path) -> None:
     for number in range(1, 1000):
         shutil.copytree(first, first.with_name(str(number)))
     code = (
-        "import sys, time, pathlib\n"
+        "import sys, pathlib\n"
         "from depression_vr.runs.listing import find_runs, summaries\n"
-        "begun = time.perf_counter()\n"
         "print(len(summaries(find_runs([pathlib.Path('outputs')]))))\n"
-        "print(time.perf_counter() - begun)\n"
         "print('torch' in sys.modules)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    count, seconds, torch = done.stdout.split()
-    assert (count, torch) == ("1000", "False")
-    assert float(seconds) < 5
+    assert done.stdout.split() == ["1000", "False"]

@@ -1,6 +1,7 @@
 """Metrics in a CSV file that survives being killed and resumed."""
 
 import csv
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.loggers.csv_logs import ExperimentWriter
 from pytorch_lightning.utilities import rank_zero_only
 
-from depression_vr.files import replacing
+from depression_vr.files import write_text
 
 
 class ResumableCSVLogger(CSVLogger):
@@ -83,21 +84,11 @@ class _Writer(ExperimentWriter):
             self._write(list(csv.DictReader(file)))
 
     def _write(self, rows: list[dict[str, Any]]) -> None:
-        with replacing(Path(self.metrics_file_path)) as file:
-            lines = _Lines(file)
-            writer = csv.DictWriter(lines, fieldnames=self.metrics_keys)
-            writer.writeheader()
-            writer.writerows(rows)
-
-
-class _Lines:
-    """What csv writes to."""
-
-    def __init__(self, file: Any) -> None:
-        self.file = file
-
-    def write(self, line: str) -> None:
-        self.file.write(line.encode())
+        lines = io.StringIO(newline="")
+        writer = csv.DictWriter(lines, fieldnames=self.metrics_keys)
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(Path(self.metrics_file_path), lines.getvalue())
 
 
 def _first_rows(file: Path, rows: int) -> list[dict[str, str]]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from depression_vr.files import replacing
+from depression_vr.files import write_text
 
 
 class Row(NamedTuple):
@@ -29,8 +29,7 @@ class RowJournal:
     def keep(self, rows: int) -> list[Row]:
         """Keep the first rows and return them."""
         lines = self.file.read_text(encoding="utf-8").splitlines()[:rows] if self.file.exists() else []
-        with replacing(self.file) as file:
-            file.writelines(f"{line}\n".encode() for line in lines)
+        write_text(self.file, "".join(f"{line}\n" for line in lines))
         self._begun = True
         return [Row(**json.loads(line)) for line in lines]
 
