@@ -16,7 +16,6 @@ from torch import nn
 from depression_vr.callbacks.ranks import SameOnAllRanks
 from depression_vr.callbacks.selection import BestOnDevelopment
 from depression_vr.data.contents import contents_digest, frame_contents
-from depression_vr.data.corpora import PATH_KEYS
 from depression_vr.data.datamodule import ClipDataModule
 from depression_vr.data.leakage import overlap_warning, subject_overlap
 from depression_vr.distributed.preflight import refuse_other_processes
@@ -32,7 +31,7 @@ from depression_vr.models.weights import load_state, read_state
 from depression_vr.runs.record import RunRecord
 from depression_vr.runs.results import write_results
 from depression_vr.runs.run import Run
-from depression_vr.settings import common_settings
+from depression_vr.settings import PATH_KEYS, common_settings
 
 log = logging.getLogger(__name__)
 

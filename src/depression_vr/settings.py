@@ -7,11 +7,15 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from depression_vr.data.corpora import PATH_KEYS
 from depression_vr.distributed.processes import processes
 from depression_vr.effective_batch import with_scaled_rate
 
+PATH_KEYS = ("root", "image_root", "table")
+"""The keys that name folders and files of a corpus: made absolute in a run's config, shown to no logger."""
+
 _DIGITS = 8
+_SHARED = ("name", "network", "experiment", "seed", "model", "optim", "input")
+_PATH_MARKS = ("/", "\\", "~")
 _PARTS = ("model", "optim", "input", "data", "trainer", "callbacks")
 _WHERE_DATA_IS_READ = {*PATH_KEYS, "num_workers"}
 _WHERE_TRAINING_RUNS = {
@@ -25,6 +29,7 @@ _WHERE_TRAINING_RUNS = {
 }
 _FULL_NAMES = {32: "32-true", "32": "32-true", 64: "64-true", "64": "64-true"}  # Lightning's
 _ONLY_OF_SEVERAL_PROCESSES = {"sync_batchnorm"}
+_WHERE_CALLBACKS_WRITE = {"dirpath", "storage", "study_name", "trial"}
 _REPORTING_CALLBACKS = {
     "DeviceStatsMonitor",
     "LearningRateMonitor",
@@ -40,14 +45,37 @@ _REPORTING_CALLBACKS = {
 
 
 def shareable_config(config: DictConfig) -> dict[str, Any]:
-    """The resolved config for loggers: without the folders that corpora and runs lie in."""
+    """The resolved config for loggers, flat, with keys such as ``model/attention``.
+
+    Without the folders that corpora and runs lie in, and without any other setting that could be a path.
+    """
     content: Any = OmegaConf.to_container(config, resolve=True)
-    shared = {key: content[key] for key in ("name", "seed", "model", "optim", "input")}
+    shared = {key: content.get(key) for key in _SHARED}
+    shared["corpus"] = content["data"].get("corpus")
     shared["data"] = {key: value for key, value in content["data"].items() if key not in PATH_KEYS}
     trainer = content["trainer"]
     of_run_folder = ("default_root_dir", "strategy")
     shared["trainer"] = {key: value for key, value in trainer.items() if key not in of_run_folder}
-    return shared
+    return {key: value for key, value in _leaves(shared) if "/" not in key or not _may_be_a_path(value)}
+
+
+def _leaves(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Single values by their whole key; a list of single values is one."""
+    parts: Any = {}
+    if isinstance(node, dict):
+        parts = node
+    elif isinstance(node, list) and any(isinstance(part, dict | list) for part in node):
+        parts = dict(enumerate(node))
+    else:
+        yield key, node
+    for name, part in parts.items():
+        yield from _leaves(part, f"{key}/{name}" if key else str(name))
+
+
+def _may_be_a_path(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(_may_be_a_path(part) for part in value)
+    return isinstance(value, str) and any(mark in value for mark in _PATH_MARKS)
 
 
 def common_settings(config: DictConfig) -> dict[str, str]:
@@ -74,20 +102,33 @@ def _flat(node: Any, key: str = "") -> Iterator[tuple[str, str]]:
 def settings_fingerprint(config: DictConfig) -> str:
     """Eight hex digits that runs with the same settings share: all seeds, on any machine, in any folder.
 
+    Args:
+        config: of a run, with its interpolations or resolved.
+    """
+    canonical = json.dumps(_determining(config), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:_DIGITS]
+
+
+def determining_settings(config: DictConfig) -> dict[str, str]:
+    """What `settings_fingerprint` and the seed stand for: every key, with dots, and its value."""
+    seeds = {"seed": config.seed, "data.seed": config.data.seed}
+    return {key: str(value) for key, value in seeds.items()} | dict(_flat(_determining(config)))
+
+
+def _determining(config: DictConfig) -> dict[str, Any]:
+    """What of a config the result of its run depends on, but for the seed.
+
     Of network, optimisation, input, corpus, trainer and callbacks every key counts, known or not, except:
     the seed, folders and files, the number of workers, the device, and what only reports (callbacks such as
     progress bars, ``trainer.enable_*`` and ``trainer.log_every_n_steps``). Of devices and nodes the number of
     processes counts where there are several. The learning rate counts as ``scale_lr`` makes it.
-
-    Args:
-        config: of a run, with its interpolations or resolved.
     """
     config = with_scaled_rate(config)
     parts = {key: _plain(config.get(key)) for key in _PARTS}
     data, trainer, callbacks = (parts[key] for key in ("data", "trainer", "callbacks"))
     count = processes(config)
     ignored = _WHERE_TRAINING_RUNS | (_ONLY_OF_SEVERAL_PROCESSES if count == 1 else set())
-    settings = parts | {
+    return parts | {
         "data": {key: data[key] for key in data.keys() - _WHERE_DATA_IS_READ - {"seed"}},
         "trainer": {
             key: _FULL_NAMES.get(value, value) if key == "precision" else value
@@ -96,15 +137,13 @@ def settings_fingerprint(config: DictConfig) -> str:
         }
         | ({"processes": count} if count > 1 else {}),
         "callbacks": {
-            name: {key: value for key, value in callback.items() if key != "dirpath"}
+            name: {key: value for key, value in callback.items() if key not in _WHERE_CALLBACKS_WRITE}
             if _is_callback(callback)
             else callback  # no run gets that far with it
             for name, callback in callbacks.items()
             if callback is not None and not _only_reports(callback, str(trainer.get("precision")))
         },
     }
-    canonical = json.dumps(settings, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:_DIGITS]
 
 
 def _is_callback(node: Any) -> bool:

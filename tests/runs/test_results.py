@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from depression_vr.files import write_json, write_text
+from depression_vr.runs.bands import severity_band
 from depression_vr.runs.results import (
     agreement,
     band_confusion,
     reference_summary,
-    severity_band,
     summary,
     video_table,
     write_results,

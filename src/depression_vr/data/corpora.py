@@ -13,9 +13,6 @@ from depression_vr.data.synthetic import SyntheticCorpus
 from depression_vr.data.table import CsvTable
 from depression_vr.errors import UserError
 
-PATH_KEYS = ("root", "image_root", "table")
-"""The keys that name folders and files of a corpus: made absolute in a run's config, shown to no logger."""
-
 
 @validate_call
 def avec2013(root: str, image_root: str | None) -> Corpus:

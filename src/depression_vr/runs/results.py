@@ -8,18 +8,8 @@ import torch
 
 from depression_vr.files import write_csv, write_json
 from depression_vr.learning.metrics import METRICS
+from depression_vr.runs.bands import BDI_BANDS, BDI_MAXIMUM, severity_band
 from depression_vr.runs.run import Run
-
-# name and highest BDI-II score of each severity band
-BDI_BANDS = (("minimal", 13), ("mild", 19), ("moderate", 28), ("severe", 63))
-BDI_MAXIMUM = 63.0
-
-
-def severity_band(scores: pd.Series) -> pd.Categorical:
-    """BDI-II severity band of scores in points; an estimate is rounded to the next whole score first."""
-    edges = [-np.inf, *(highest + 0.5 for _, highest in BDI_BANDS[:-1]), np.inf]
-    bands = pd.cut(scores, edges, right=False, labels=[name for name, _ in BDI_BANDS])
-    return pd.Categorical(bands)
 
 
 def video_table(windows: pd.DataFrame, videos: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,124 @@
+"""Compare runs, from their directories: tables, intervals, paired tests and a page to look at.
+
+``python -m depression_vr.compare runs=outputs``
+``python -m depression_vr.compare runs=outputs/experiments group_by=model,data``
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+from omegaconf import DictConfig, OmegaConf
+from pydantic import BeforeValidator, ConfigDict, Field, PositiveInt
+from pydantic.dataclasses import dataclass
+
+from depression_vr.comparison.console import print_comparison
+from depression_vr.comparison.grouping import grouped
+from depression_vr.comparison.manifests import refuse_other_manifests
+from depression_vr.comparison.measuring import compare
+from depression_vr.comparison.numbering import without_ids
+from depression_vr.comparison.page import write_page
+from depression_vr.comparison.reading import FinishedRun, LeftOut, read_runs
+from depression_vr.comparison.tables import write_tables
+from depression_vr.comparison.writing import write_latex, write_markdown
+from depression_vr.entry import entry_point
+from depression_vr.errors import INTERRUPTED, Problem, UserError
+from depression_vr.runs.listing import find_runs
+from depression_vr.runs.run import Run
+
+_GROUP_BY = "group_by="
+_MOST_NAMED = 10
+
+
+def _as_list(given: object) -> object:
+    return given if given is None or isinstance(given, list) else [given]
+
+
+@dataclass(frozen=True, config=ConfigDict(coerce_numbers_to_str=True))
+class Wanted:
+    """The keys of ``conf/compare.yaml``; a list of one may be without brackets."""
+
+    runs: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
+    group_by: Annotated[list[str] | None, BeforeValidator(_as_list)]
+    out: str
+    show_ids: bool
+    resamples: Annotated[PositiveInt, Field(ge=999)]
+
+
+@entry_point("compare")
+def _command(config: DictConfig) -> None:
+    keys: Any = OmegaConf.to_container(config, resolve=True)
+    wanted = Wanted(**keys)
+    folder = _output(Path(wanted.out).expanduser())
+    read = read_runs(_folders(wanted.runs))
+    runs = [run for run in read if isinstance(run, FinishedRun)]
+    left_out = [run for run in read if isinstance(run, LeftOut)]
+    groups, more_left_out, remarks = grouped(runs, wanted.group_by)
+    refuse_other_manifests(groups)
+    left_out += more_left_out
+    if not groups:
+        raise UserError(
+            "there is no run to compare:",
+            problems=[Problem(str(run.folder), run.reason) for run in left_out[:_MOST_NAMED]],
+            where="config key runs",
+            fix="name folders with finished runs; `python -m depression_vr.runs` lists all",
+        )
+    if not wanted.show_ids:
+        groups = without_ids(groups)
+    comparison = compare(groups, left_out, remarks, resamples=wanted.resamples, shows_ids=wanted.show_ids)
+    written = write_tables(folder, comparison)
+    for name, write in (
+        ("comparison.md", write_markdown),
+        ("comparison.tex", write_latex),
+        ("comparison.html", write_page),
+    ):
+        write(folder / name, comparison)
+        written.append(folder / name)
+    print_comparison(comparison, written)
+
+
+def _folders(given: list[str]) -> list[Path]:
+    roots = [Path(folder).expanduser() for folder in given]
+    missing = [str(root) for root in roots if not root.is_dir()]
+    if missing:
+        raise UserError(
+            f"there is no folder {' and no folder '.join(missing)}",
+            where="config key runs",
+            fix="name folders that runs are in, such as runs=outputs or runs=[outputs,multirun]",
+        )
+    return sorted({folder.resolve(): folder for folder in find_runs(roots)}.values())
+
+
+def _output(folder: Path) -> Path:
+    """The folder to write to, which is in no run directory: what a run leaves stays as it is."""
+    for above in (folder.absolute(), *folder.absolute().parents):
+        if Run(above).record_file.is_file():
+            raise UserError(
+                "the comparison would be written into a run directory",
+                where=f"config key out: {above}",
+                fix="name another folder with out=FOLDER",
+            )
+    if folder.exists() and not folder.is_dir():
+        raise UserError(
+            "there is a file of this name", where=f"config key out: {folder}", fix="name a folder"
+        )
+    return folder
+
+
+def main() -> None:
+    """Compare runs and write the comparison."""
+    # Hydra takes a,b for a sweep, which there is none of here
+    sys.argv[1:] = [
+        f"{_GROUP_BY}[{argument.removeprefix(_GROUP_BY)}]"
+        if argument.startswith(_GROUP_BY) and "," in argument and "[" not in argument
+        else argument
+        for argument in sys.argv[1:]
+    ]
+    try:
+        _command()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)  # nothing is written before everything is computed
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What runs measured, side by side: computed from run directories, without any server."""

@@ -1,0 +1,47 @@
+"""What a comparison says on the terminal."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from depression_vr.comparison.cells import Cells, group_table, left_out, notes, pair_table
+from depression_vr.comparison.measuring import Comparison
+
+_TEXT = ("group", "corpus", "first", "second", "verdict")
+_UNLIMITED_WIDTH = 1000
+
+
+def print_comparison(comparison: Comparison, written: Sequence[Path]) -> None:
+    """Print both tables, as wide as they are, the notes, what was left out and where the files are."""
+    console = Console(highlight=False)
+    _print(group_table(comparison.groups))
+    if comparison.pairs:
+        console.print()
+        _print(pair_table(comparison.pairs))
+    console.print()
+    for note in notes(comparison):
+        console.print(Text(note))
+    if comparison.left_out:
+        count = len(comparison.left_out)
+        console.print(f"\n{count} run{'' if count == 1 else 's'} left out")
+        for line in left_out(comparison):
+            console.print(Text(f"  {line}"), soft_wrap=True)
+    console.print("\nwritten:")
+    for file in written:
+        console.print(Text(f"  {file}"), soft_wrap=True)
+
+
+def _print(cells: Cells) -> None:
+    headings, *rows = cells
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in _TEXT else "right")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console = Console(width=_UNLIMITED_WIDTH, force_terminal=False)
+    with console.capture() as lines:
+        console.print(table)
+    print("\n".join(line.rstrip() for line in lines.get().splitlines()))

@@ -1,0 +1,78 @@
+"""Only what was tested on the same videos with the same scores can be compared."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+
+from depression_vr.comparison.grouping import Group, Replicate
+from depression_vr.errors import Problem, UserError
+
+_COLUMNS = ("label", "subject", "task", "recording")
+_MOST_NAMED = 5
+
+
+def refuse_other_manifests(groups: Sequence[Group]) -> None:
+    """Refuse runs of one corpus that were not tested on the same videos.
+
+    Raises:
+        UserError: video ids, labels, subjects, tasks or recordings differ; it names which, and of which runs.
+    """
+    by_corpus: dict[str, list[Replicate]] = defaultdict(list)
+    for group in groups:
+        by_corpus[group.corpus] += group.replicates
+    problems = [problem for replicates in by_corpus.values() for problem in _problems(replicates)]
+    if problems:
+        raise UserError(
+            "runs of one corpus were tested on different videos:",
+            problems=problems,
+            fix="compare them apart, naming with runs=[...] those that were tested on the same videos",
+        )
+
+
+def _problems(replicates: Sequence[Replicate]) -> Iterator[Problem]:
+    alike: list[list[Replicate]] = []
+    for replicate in replicates:
+        same = next((others for others in alike if _manifest(others[0]).equals(_manifest(replicate))), None)
+        if same is None:
+            alike.append([replicate])
+        else:
+            same.append(replicate)
+    most = max(alike, key=len)
+    for others in alike:
+        if others is not most:
+            differences = "; ".join(_differences(_manifest(others[0]), _manifest(most[0])))
+            yield Problem(_where(others), f"unlike {_where(most)}, {differences}")
+
+
+def _manifest(replicate: Replicate) -> pd.DataFrame:
+    return replicate.videos.set_index("video_id")[[*_COLUMNS]]
+
+
+def _where(replicates: Sequence[Replicate]) -> str:
+    runs = [run.folder for replicate in replicates for run in replicate.runs]
+    more = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
+    return f"{runs[0]}{more}"
+
+
+def _differences(here: pd.DataFrame, there: pd.DataFrame) -> Iterator[str]:
+    for word, one, other in (("lacks", there, here), ("adds", here, there)):
+        only = one.index.difference(other.index)
+        if len(only):
+            yield f"{word} {_counted(len(only))} ({_some(only)})"
+    both = here.index.intersection(there.index)
+    for column in _COLUMNS:
+        ours, theirs = here.loc[both, column], there.loc[both, column]
+        differ = both[(ours != theirs).to_numpy()]
+        if len(differ):
+            told = [f"{video}: {ours[video]}, not {theirs[video]}" for video in differ]
+            yield f"has another {column} for {_counted(len(differ))} ({_some(told)})"
+
+
+def _counted(videos: int) -> str:
+    return f"{videos} video{'' if videos == 1 else 's'}"
+
+
+def _some(names: Sequence[str] | pd.Index) -> str:
+    more = f", and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(map(str, names[:_MOST_NAMED])) + more

@@ -1,0 +1,202 @@
+"""What a comparison takes from a run directory, or why it takes nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import BaseModel, ValidationError
+
+from depression_vr.comparison.agreement import metrics_of
+from depression_vr.comparison.progress import all_done
+from depression_vr.errors import UserError
+from depression_vr.runs.bands import BDI_MAXIMUM
+from depression_vr.runs.listing import RunSummary, summary_of
+from depression_vr.runs.run import Run
+from depression_vr.settings import determining_settings, settings_fingerprint
+
+KEYS = ("video_id", "subject", "task", "recording")
+CHECKPOINT = "checkpoint"
+"""Stands for the settings of a checkpoint from elsewhere."""
+_COLUMNS = (*KEYS, "label", "estimate")
+_KFOLD = "subject_disjoint_kfold"
+_CURVES = {"training/mae_epoch": "training", "development/mae": "development"}
+_ROUNDING = 1e-6
+_OF_ONE_REPLICATE = ("seed", "data.seed", "data.fold")
+
+
+class Published(BaseModel):
+    """A published result, as a recipe's config has it: MAE and RMSE on the test partition, in points."""
+
+    mae: float
+    rmse: float
+    source: str
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run that has been trained and tested to its end.
+
+    Attributes:
+        folder: the run directory.
+        started: when it began.
+        network: its config's name.
+        corpus: that it was tested on.
+        experiment: name of the recipe; None where it was made without one.
+        seed: of the run; None for a checkpoint from elsewhere.
+        fold: the tested one of ``folds``; None without folds.
+        folds: how many there are; None without folds.
+        fingerprint: runs that should agree share it.
+        config: as it was recorded.
+        settings: what the fingerprint stands for: keys of the config with dots, and their values.
+        stopped_early: whether a sweep ended its training before its last epoch.
+        published: what was published of the recipe on this corpus.
+        maximum: highest score of the scale.
+        videos: ``video_id, subject, task, recording, label, estimate``, a row per test video.
+        curves: ``epoch, training, development``: MAE in points, NaN where it was not logged. Empty where
+            the run has no log in CSV.
+    """
+
+    folder: Path
+    started: datetime
+    network: str
+    corpus: str
+    experiment: str | None
+    seed: int | None
+    fold: int | None
+    folds: int | None
+    fingerprint: str
+    config: DictConfig
+    settings: Mapping[str, str]
+    stopped_early: bool
+    published: Published | None
+    maximum: float
+    videos: pd.DataFrame
+    curves: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A run directory that takes no part, and why."""
+
+    folder: Path
+    reason: str
+
+
+def read_runs(folders: Sequence[Path]) -> list[FinishedRun | LeftOut]:
+    """Every run directory, in their order, with a progress bar."""
+    return all_done(read_run, folders, "reading", "runs")
+
+
+def read_run(folder: Path) -> FinishedRun | LeftOut:
+    """The run in a directory, or the reason why it cannot be compared."""
+    summary = summary_of(folder)
+    if summary.status != "finished":
+        return LeftOut(folder, ": ".join(filter(None, (summary.status, summary.remark))))
+    if summary.partition != "test":
+        return LeftOut(folder, f"evaluated on the {summary.partition} partition, not on test")
+    run = Run(folder)
+    try:
+        config = run.config()
+        if config.get("run") is not None:
+            return LeftOut(folder, "an evaluation of another run, and does not know that run's seed")
+        return _read(run, config, summary)
+    except UserError as error:
+        return LeftOut(folder, f"damaged: {error.what}")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OmegaConfBaseException) as error:
+        return LeftOut(folder, f"damaged: {type(error).__name__}: {str(error).partition(chr(10))[0]}")
+
+
+def _read(run: Run, config: DictConfig, summary: RunSummary) -> FinishedRun:
+    record = run.record()
+    dataset = record.get("dataset", {})
+    videos = _videos(run)
+    if abs(metrics_of(videos)["mae"] - run.metrics()["videos"]["mae"]) > _ROUNDING:
+        raise ValueError(f"{run.metrics_file.name} and {run.predictions_file.name} disagree")
+    corpus = str(run.metrics()["corpus"])
+    fingerprint, folds = record.get("fingerprint"), None
+    if dataset.get("protocol") == _KFOLD:
+        folds = int(config.data.folds)
+        fingerprint = _fingerprint_of_all_folds(config)
+    settings = {
+        key: value for key, value in determining_settings(config).items() if key not in _OF_ONE_REPLICATE
+    }
+    if fingerprint is None:  # an evaluation: the settings of a checkpoint from elsewhere are not known
+        fingerprint = f"checkpoint {record['checkpoint']}"
+        settings = {CHECKPOINT: Path(record["checkpoint"]).name}
+    assert summary.started is not None
+    return FinishedRun(
+        folder=run.folder,
+        started=summary.started,
+        network=str(config.network),
+        corpus=corpus,
+        experiment=config.get("experiment") or _recipe(config, summary),
+        seed=None if CHECKPOINT in settings else int(config.seed),
+        fold=None if folds is None else int(dataset["fold"]),
+        folds=folds,
+        fingerprint=fingerprint,
+        config=config,
+        settings=settings,
+        stopped_early=record.get("stopped_early") is not None,
+        published=_published(config, corpus),
+        maximum=float(OmegaConf.select(config, "data.maximum", default=BDI_MAXIMUM)),
+        videos=videos,
+        curves=_curves(run),
+    )
+
+
+def _recipe(config: DictConfig, summary: RunSummary) -> str | None:
+    """The recipe of a run from before its config named it; without one the summary has the run's name."""
+    return None if summary.experiment == config.name else summary.experiment
+
+
+def _videos(run: Run) -> pd.DataFrame:
+    table = run.predictions()
+    missing = [column for column in _COLUMNS if column not in table]
+    if missing or table.empty:
+        what = f"has no column {missing[0]}" if missing else "has no videos"
+        raise ValueError(f"{run.predictions_file.name} {what}")
+    videos = table[[*_COLUMNS]].assign(
+        **{key: table[key].fillna("").astype(str) for key in KEYS},
+        label=table["label"].astype(float),
+        estimate=table["estimate"].astype(float),
+    )
+    if not np.isfinite(videos[["label", "estimate"]]).all(axis=None):
+        raise ValueError(f"{run.predictions_file.name} has a score that is no number")
+    if videos["video_id"].duplicated().any():
+        raise ValueError(f"{run.predictions_file.name} has a video twice")
+    return videos
+
+
+def _fingerprint_of_all_folds(config: DictConfig) -> str:
+    whole = config.copy()
+    whole.data.fold = None
+    return settings_fingerprint(whole)
+
+
+def _published(config: DictConfig, corpus: str) -> Published | None:
+    recipe = config.get("recipe")
+    if recipe is None or recipe.get("published") is None or recipe.corpus.lower() != corpus.lower():
+        return None
+    try:
+        content: Any = OmegaConf.to_container(recipe.published)
+        return Published.model_validate(content)
+    except ValidationError as error:
+        raise ValueError(f"recipe.published: {error.errors()[0]['msg']}") from error
+
+
+def _curves(run: Run) -> pd.DataFrame:
+    empty = pd.DataFrame(columns=["epoch", *_CURVES.values()], dtype=float)
+    if not run.curves_file.is_file() or not run.curves_file.stat().st_size:
+        return empty
+    rows = pd.read_csv(run.curves_file)
+    if "epoch" not in rows:
+        return empty
+    logged = rows.reindex(columns=["epoch", *_CURVES]).rename(columns=_CURVES)
+    # training and development of an epoch are rows of their own; of a resumed one the last row counts
+    return logged.groupby("epoch").last().dropna(how="all").reset_index().astype(float)
