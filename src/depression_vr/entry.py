@@ -12,9 +12,11 @@ from typing import Any, NoReturn
 import hydra
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException, InstantiationException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
@@ -23,12 +25,15 @@ from depression_vr.distributed import last_words
 from depression_vr.distributed.processes import leads
 from depression_vr.errors import INTERRUPTED, Problem, ProcessEndedError, StoppedError, UserError
 from depression_vr.output import refused_write
+from depression_vr.sweeps.grid_sweeper import GridSweeper
+from depression_vr.sweeps.study_sweeper import StudySweeper
 
 log = logging.getLogger(__name__)
 
 USER_ERROR = 2
 TRUSTED_TARGETS = (
     "depression_vr.*",
+    "optuna.pruners.*",
     "pytorch_lightning.Trainer",
     "pytorch_lightning.callbacks.*",
     "pytorch_lightning.loggers.*",
@@ -53,7 +58,8 @@ class ExperimentsOnSearchPath(SearchPathPlugin):
         search_path.append("depression-vr", f"file://{CONFIGS / 'experiments'}")
 
 
-Plugins.instance().register(ExperimentsOnSearchPath)
+for plugin in (ExperimentsOnSearchPath, GridSweeper, StudySweeper):
+    Plugins.instance().register(plugin)
 
 
 def _run_folder(resume: str | None, new: str) -> str:
@@ -61,7 +67,15 @@ def _run_folder(resume: str | None, new: str) -> str:
     return new if resume in (None, "auto") else str(resume)
 
 
+def _chosen_experiment(otherwise: str | None) -> str | None:
+    """The name of the recipe that the command line names."""
+    choices = HydraConfig.get().runtime.choices if HydraConfig.initialized() else {}
+    return choices.get("experiment") or otherwise
+
+
 OmegaConf.register_resolver("run_folder", _run_folder, replace=True)
+OmegaConf.register_resolver("absolute_path", lambda path: str(Path(path).absolute()), replace=True)
+OmegaConf.register_resolver("chosen_experiment", _chosen_experiment, replace=True)
 
 
 def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
@@ -82,9 +96,17 @@ def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Cal
                 _exit(error)
             except StoppedError as stopped:
                 _say_how_to_go_on(config, stopped)
+                if _is_in_a_worker():
+                    return None
                 sys.exit(stopped.exit_code)
+            except (KeyboardInterrupt, SystemExit):
+                if _is_in_a_worker():
+                    return None
+                raise
             except ProcessEndedError as ended:
                 log.error("error: %s", ended)
+                if _is_one_of_many():
+                    raise
                 sys.exit(1)
             except ValidationError as error:
                 _exit(_refused_settings(error))
@@ -182,7 +204,22 @@ def _say_how_to_go_on(config: DictConfig, stopped: StoppedError) -> None:
 def _exit(error: UserError) -> NoReturn:
     if not last_words.leave(str(error)):
         log.error("error: %s", error)
+    if _is_one_of_many():
+        raise error
     sys.exit(USER_ERROR)
+
+
+def _is_one_of_many() -> bool:
+    """Whether the run is one of a sweep, which goes on with the others: Hydra keeps errors, but no exits."""
+    return HydraConfig.get().mode == RunMode.MULTIRUN
+
+
+def _is_in_a_worker() -> bool:
+    """Whether the run is one of a sweep and in another process: its record says that it was stopped.
+
+    Hydra 1.4.0rc3 takes for ever to hand an exit from one process to another.
+    """
+    return _is_one_of_many() and HydraConfig.get().runtime.choices["hydra/launcher"] != "basic"
 
 
 def build(config: Any, **arguments: Any) -> Any:

@@ -65,7 +65,8 @@ class WritableOutput(Callback):
                     fix="give the directory of an interrupted run; `python -m depression_vr.runs` lists all",
                 )
             )
-        with _as_current(config):
+        with as_current(config):
+            _refuse_to_sweep_in_one_run(config)
             _make(config, "run")
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
@@ -73,8 +74,20 @@ class WritableOutput(Callback):
         _make(config, "sweep")
 
 
+def _refuse_to_sweep_in_one_run(config: DictConfig) -> None:
+    searched = config.hydra.runtime.choices.get("hparams_search")
+    if searched is not None:
+        _end(
+            UserError(
+                "a search is many runs",
+                where=f"command line: hparams_search={searched}",
+                fix="add -m: python -m depression_vr.train -m hparams_search=...",
+            )
+        )
+
+
 @contextmanager
-def _as_current(config: DictConfig) -> Iterator[None]:
+def as_current(config: DictConfig) -> Iterator[None]:
     """Make the config the one that ``${hydra:...}`` looks into, as Hydra does when a run begins."""
     before = HydraConfig.instance().cfg
     HydraConfig.instance().set_config(config)

@@ -1,0 +1,1 @@
+"""Many trainings with one command: searches for settings, and grids."""

@@ -1,0 +1,33 @@
+"""How a sweep ends for its user."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from depression_vr.errors import INTERRUPTED, UserError
+
+_USER_ERROR = 2
+
+
+@contextmanager
+def told_in_one_message() -> Iterator[None]:
+    """End the command with a message, no traceback and exit code 2 where the user can mend what is wrong.
+
+    Hydra shows the traceback of whatever a sweeper raises, and exits with 1.
+    """
+    try:
+        yield
+    except UserError as error:
+        _end(str(error))
+    except (HydraException, OmegaConfBaseException) as error:
+        _end(str(error).partition("\n")[0])
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def _end(message: str) -> None:
+    print(f"error: {message}", file=sys.stderr)  # Hydra's handlers may be those of a run by now
+    sys.exit(_USER_ERROR)

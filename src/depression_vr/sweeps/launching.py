@@ -1,0 +1,126 @@
+"""Trials handed to a launcher of Hydra, several at a time, and stopped."""
+
+import logging
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import Future, wait
+from contextlib import nullcontext
+from pathlib import Path
+
+import psutil
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra.core.utils import JobStatus
+from hydra.errors import HydraException
+from hydra.plugins.launcher import Launcher
+from hydra_plugins.hydra_joblib_launcher.joblib_launcher import JoblibLauncher
+from hydra_plugins.hydra_submitit_launcher.submitit_launcher import SlurmLauncher
+from omegaconf.errors import OmegaConfBaseException
+
+from depression_vr.sweeps.trials import Launch, Standing, folder_of, process_of, standing_of
+
+_SECONDS_BETWEEN_LOOKS = 0.5
+_FEWEST_OF_JOBLIB = 2
+_QUIET = (  # the terminal has room for the sweep's own progress bar
+    "++callbacks.progress=null",
+    "++trainer.enable_progress_bar=false",
+    "hydra.job_logging.root.handlers=[file]",
+)
+
+
+class Launching:
+    """Starts trials by Hydra's launcher: in this process, or a thread for each that waits for its process.
+
+    Args:
+        launcher: Hydra's.
+        folder: of the sweep.
+        n_jobs: trials at a time.
+
+    Attributes:
+        is_here: whether trials run in this process.
+    """
+
+    def __init__(self, launcher: Launcher, folder: Path, n_jobs: int) -> None:
+        self.launcher = launcher
+        self.folder = folder
+        self.is_here = isinstance(launcher, BasicLauncher)
+        if not self.is_here:  # its lines come between those of the trials' progress
+            logging.getLogger("hydra_plugins").setLevel(logging.WARNING)
+        self._stops = threading.Event()
+        self._alone = threading.Lock()
+        if isinstance(launcher, JoblibLauncher):
+            # every trial is a launch of its own, and joblib would run a single job in this process
+            launcher.joblib["n_jobs"] = max(_FEWEST_OF_JOBLIB, n_jobs)
+
+    def start(self, number: int, overrides: Sequence[str], *, alone: bool) -> Future[Launch]:
+        """Start a trial; in this process, it has ended when this returns.
+
+        Args:
+            number: of the trial.
+            overrides: its settings.
+            alone: not beside another one of which this is said: one of them kills processes.
+
+        Raises:
+            SystemExit: a trial in this process was asked to stop.
+        """
+        subdir = f"hydra.sweep.subdir={folder_of(self.folder, number).name}"
+        whole = (*overrides, subdir, "resume=auto", *(() if self.is_here else _QUIET))
+        future: Future[Launch] = Future()
+        if self.is_here:
+            future.set_result(self._launched(number, whole))
+        else:
+            work = threading.Thread(target=self._in_thread, args=(future, number, whole, alone), daemon=True)
+            work.start()
+        return future
+
+    def _in_thread(self, future: Future[Launch], number: int, overrides: Sequence[str], alone: bool) -> None:
+        try:
+            with self._alone if alone else nullcontext():
+                future.set_result(self._launched(number, overrides))
+        except BaseException as error:  # joblib raises what ended a trial, also an exit
+            future.set_result(Launch(lost=_said(error)))
+
+    def _launched(self, number: int, overrides: Sequence[str]) -> Launch:
+        folder = folder_of(self.folder, number)
+        while standing_of(folder) == Standing.ALIVE:  # by a sweep that was killed, which it has outlived
+            if self._stops.wait(_SECONDS_BETWEEN_LOOKS):
+                return Launch()
+        if self._stops.is_set() or standing_of(folder) == Standing.ENDED:
+            return Launch()
+        try:
+            (result,) = self.launcher.launch([list(overrides)], initial_job_idx=number)
+        except (HydraException, OmegaConfBaseException) as error:
+            return Launch(raised=_said(error))
+        except Exception as error:  # of a pool or a cluster
+            return Launch(lost=_said(error))
+        return Launch(raised=_said(result._return_value) if result.status == JobStatus.FAILED else "")
+
+    def stop(self, under_way: Mapping[Future[Launch], int]) -> None:
+        """Ask the trials on this machine to stop, and wait until each has written its checkpoint.
+
+        Those on a cluster go on; the next sweep waits for them.
+        """
+        self._stops.set()
+        if isinstance(self.launcher, SlurmLauncher):
+            return
+        told: set[int] = set()
+        pending = set(under_way)
+        try:
+            while pending:
+                for process in self._processes([under_way[future] for future in pending]):
+                    if process.pid not in told:
+                        process.terminate()  # a second Ctrl-C would end it without a checkpoint
+                        told.add(process.pid)
+                pending = wait(pending, _SECONDS_BETWEEN_LOOKS).not_done
+        except KeyboardInterrupt:
+            for process in self._processes(under_way.values()):
+                process.kill()
+            raise
+
+    def _processes(self, numbers: Collection[int]) -> list[psutil.Process]:
+        found = (process_of(folder_of(self.folder, number)) for number in numbers)
+        return [process for process in found if process is not None]
+
+
+def _said(error: object) -> str:
+    kind = "" if type(error).__module__.startswith("depression_vr.") else f"{type(error).__name__}: "
+    return kind + str(error).partition("\n")[0]

@@ -1,0 +1,106 @@
+"""The study of a sweep: opened, begun or gone on with."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import optuna
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from optuna.samplers import BaseSampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from depression_vr.errors import Problem, UserError
+from depression_vr.sweeps.storage import open_storage
+
+DONE = (TrialState.COMPLETE, TrialState.PRUNED)
+"""The trials that count: finished, and stopped early."""
+_BEGAN_WITH = "began_with"
+_ABSENT = "nothing"
+_SAMPLERS = ("optuna.samplers.*", "hydra_plugins.hydra_optuna_sweeper.*")
+
+
+def open_study(storage: str, name: str, settings: Mapping[str, str]) -> Study:
+    """The study of this name, begun where there is none.
+
+    Args:
+        storage: as `open_storage` takes it.
+        name: of the study.
+        settings: all that its trials have in common, and the search space; a study keeps to it.
+
+    Raises:
+        UserError: it cannot be opened, or was begun with other settings.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        study = optuna.create_study(
+            storage=open_storage(storage), study_name=name, direction="minimize", load_if_exists=True
+        )
+        began_with = study.user_attrs.get(_BEGAN_WITH)
+        if began_with is None:
+            study.set_user_attr(_BEGAN_WITH, dict(settings))
+    except Exception as error:  # every database has its own
+        raise UserError(
+            f"the study {name} cannot be opened: {str(error).partition(chr(10))[0]}",
+            where=f"config key hydra.sweeper.storage: {storage}",
+            fix="correct the URL, or see to it that the database answers; without :// it is a file",
+        ) from error
+    _refuse_other_settings(study, began_with or settings, settings)
+    return study
+
+
+def _refuse_other_settings(study: Study, before: Mapping[str, str], now: Mapping[str, str]) -> None:
+    different = [key for key in sorted({*before, *now}) if before.get(key) != now.get(key)]
+    if different:
+        raise UserError(
+            f"the study {study.study_name} was begun with other settings:",
+            where="config key hydra.sweeper.study_name",
+            problems=[
+                Problem(key, f"{before.get(key, _ABSENT)} then, {now.get(key, _ABSENT)} now")
+                for key in different
+            ],
+            fix="give the settings that it was begun with, or begin another study: "
+            "hydra.sweeper.study_name=NAME",
+        )
+
+
+def sampler_of(config: DictConfig, number: int) -> BaseSampler:
+    """Optuna's sampler for one trial.
+
+    Made anew for each, with a seed of its own, so that what it proposes depends on the seed, the number and
+    the trials before only: not on where the sweep was killed and started again.
+
+    Args:
+        config: of the sampler.
+        number: of the trial.
+
+    Raises:
+        UserError: it is Optuna's grid sampler.
+    """
+    settings = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(settings, dict)
+    if settings["_target_"].endswith("GridSampler"):
+        raise UserError(
+            "a grid needs no study",
+            where="config key hydra/sweeper/sampler",
+            fix="give the values instead of hparams_search, such as -m seed=0,1,2 model.dropout=0,0.2",
+        )
+    follows_a_sequence = settings["_target_"].endswith("QMCSampler")  # of its seed, across trials
+    if settings.get("seed") is not None and not follows_a_sequence:
+        seeds = np.random.SeedSequence([settings["seed"], number])
+        settings["seed"] = int(seeds.generate_state(1)[0])
+    sampler: BaseSampler = instantiate(settings, _execution_whitelist_=_SAMPLERS)
+    return sampler
+
+
+def best_trial(study: Study) -> FrozenTrial | None:
+    """The finished trial with the lowest development MAE; one that was stopped early where there is none."""
+    trials = study.get_trials(deepcopy=False, states=DONE)
+    return min(trials, key=order_of_merit, default=None)
+
+
+def order_of_merit(trial: FrozenTrial) -> tuple[bool, float, int]:
+    """Sorts trials: finished before stopped early, the lowest development MAE first."""
+    value = math.inf if trial.value is None else trial.value
+    return trial.state != TrialState.COMPLETE, value, trial.number
