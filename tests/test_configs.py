@@ -123,7 +123,19 @@ def test_the_updated_recipe_is_the_released_one(corpus: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["evaluate", "reproduce", "runs", "clips", "synthesize", "experiments", "bench"]
+    "command",
+    [
+        "evaluate",
+        "reproduce",
+        "runs",
+        "compare",
+        "clips",
+        "synthesize",
+        "experiments",
+        "bench",
+        "wandb_sync",
+        "wandb_dashboard",
+    ],
 )
 def test_every_command_composes(command: str) -> None:
     with initialize_config_dir(str(ROOT / "conf")):

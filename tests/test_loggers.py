@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from depression_vr.errors import UserError
-from depression_vr.loggers.weights_and_biases import wandb_mode
+from depression_vr.loggers.wandb_reach import wandb_mode
 
 
 @pytest.fixture(autouse=True)

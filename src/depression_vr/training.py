@@ -13,14 +13,18 @@ import torch
 from omegaconf import DictConfig
 
 from depression_vr import assembly
+from depression_vr.callbacks.median_stopping import early_stop
 from depression_vr.callbacks.precision import float32_layers
 from depression_vr.callbacks.preflight import refuse_wrong_gradients
 from depression_vr.callbacks.resume import refuse_resuming_without_callback
 from depression_vr.callbacks.selection import refuse_selection_without_development
 from depression_vr.callbacks.stopping import CLUSTER_WARNINGS, ended_by_signals
+from depression_vr.data.datamodule import ClipDataModule
 from depression_vr.distributed.processes import leads
 from depression_vr.errors import StoppedError, UserError
 from depression_vr.learning.faults import faults_explained
+from depression_vr.learning.score_regression import ScoreRegression
+from depression_vr.loggers.results import ended_loggers, log_results
 from depression_vr.loggers.resumable import ResumableLogger
 from depression_vr.output import refused_write
 from depression_vr.runs.process import is_dead
@@ -94,7 +98,20 @@ def _train_and_evaluate(config: DictConfig, run: Run, record: RunRecord, resumes
         _resume_loggers(trainer, checkpoint)
     if checkpoint is not None:  # says what does not fit, as Lightning does not
         assembly.load_checkpoint(module, checkpoint)
-    settings = shareable_config(config)
+    with ended_loggers(trainer.loggers):
+        return _fit_and_evaluate(config, run, record, trainer, module, datamodule, checkpoint)
+
+
+def _fit_and_evaluate(
+    config: DictConfig,
+    run: Run,
+    record: RunRecord,
+    trainer: pl.Trainer,
+    module: ScoreRegression,
+    datamodule: ClipDataModule,
+    checkpoint: Path | None,
+) -> float:
+    settings = shareable_config(config) | _shareable_facts(record)
     for logger in trainer.loggers:
         logger.log_hyperparams(settings)
 
@@ -108,10 +125,22 @@ def _train_and_evaluate(config: DictConfig, run: Run, record: RunRecord, resumes
         best_development_mae=best,
         checkpoint=run.best_checkpoint.name,
         float32_layers=float32_layers(trainer),
+        stopped_early=early_stop(trainer),
     )
     assembly.load_checkpoint(module, run.best_checkpoint)
     assembly.evaluate(run, record, trainer, module, datamodule)
+    if record.writes:
+        log_results(trainer.loggers, run, datamodule.manifest)
     return best
+
+
+def _shareable_facts(record: RunRecord) -> dict[str, Any]:
+    """What of the record tells runs apart, for loggers; other processes than the first know less of it."""
+    return {
+        "fingerprint": record.facts["fingerprint"],
+        "dataset_fingerprint": record.facts["dataset"]["fingerprint"],
+        "commit": record.facts.get("git_commit"),
+    }
 
 
 @contextmanager

@@ -80,7 +80,7 @@ def test_the_training_begins_offline(
     assert outcome.code == 0, outcome.err
     assert server.asked
     assert f"warning: W&B is not reached at {server.url}" in outcome.err
-    assert "wandb sync" in outcome.err
+    assert "wandb_sync" in outcome.err
     assert finished_in() < _FINISH + 5
     run = Run(Path("run"))
     assert logged(run, "offline-run").count(b"development/mae") >= 3

@@ -5,10 +5,9 @@ import os
 import platform
 import shutil
 import signal
-import struct
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,12 @@ import psutil
 import pytest
 import torch
 from torch.optim import AdamW
-from wandb.proto.wandb_internal_pb2 import Record
 
 from conftest import RunCommand
 from depression_vr.runs.resume_files import resume_files
 from depression_vr.runs.run import Run
 from killing import KILLED, KillPoint, trained, write_corpus
+from syncing import synced
 
 SMALL = (
     "data=csv", "data.batch_size=2", "data.size=16", "data.clip_length=8", "data.num_workers=0",
@@ -266,23 +265,6 @@ def test_slurm_runs_a_pre_empted_job_again_and_the_same_command_goes_on(
     assert run.is_finished
 
 
-def wandb_records(file: Path) -> Iterator[Record]:
-    """The records of W&B's file, which is LevelDB's log: blocks of 32 KiB, records in one or more of them."""
-    content = file.read_bytes()
-    place, whole = 7, b""
-    while place + 7 <= len(content):
-        length, kind = struct.unpack_from("<HB", content, place + 4)
-        whole += content[place + 7 : place + 7 + length]
-        if kind in (1, 4):  # full, last
-            record = Record()
-            record.ParseFromString(whole)
-            yield record
-            whole = b""
-        place += 7 + length
-        if 2**15 - place % 2**15 < 7:
-            place += 2**15 - place % 2**15
-
-
 @pytest.mark.slow
 def test_wandb_goes_on_with_the_same_run_and_logs_no_step_twice(table: Path, tmp_path: Path) -> None:
     own = ("logger.wandb.mode=offline", "callbacks.resume.every_n_steps=4")
@@ -295,11 +277,7 @@ def test_wandb_goes_on_with_the_same_run_and_logs_no_step_twice(table: Path, tmp
     (file,) = tmp_path.glob("run/wandb/offline-run-*/*.wandb")
     assert file.parent != of_the_killed
     assert file.name == f"run-{of_the_killed.name.rpartition('-')[2]}.wandb"
-    records = list(wandb_records(file))
-    rows = [
-        {"/".join(item.nested_key) or item.key: item.value_json for item in record.history.item}
-        for record in records
-        if record.HasField("history")
-    ]
-    steps = [int(row["trainer/global_step"]) for row in rows if "training/loss_step" in row]
+    rows = synced(tmp_path / "run").streamed("wandb-history.jsonl")
+    steps = [row["trainer/global_step"] for row in rows if "training/loss_step" in row]
     assert steps == list(range(14))
+    assert sum("results/predictions" in row for row in rows) == 1

@@ -2,99 +2,33 @@
 
 import json
 import logging
-import netrc
 import os
 import shutil
-import socket
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import ParseResult, urlparse
-from urllib.request import getproxies, proxy_bypass
+from typing import Annotated, Any
 
 import wandb
 from lightning_fabric.loggers.logger import rank_zero_experiment
+from pydantic import PositiveInt, Strict, ValidationError, validate_call
 from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
-from depression_vr.errors import UserError
+from depression_vr.data.manifest import Manifest
 from depression_vr.files import write_json
+from depression_vr.learning.metrics import METRICS
 from depression_vr.loggers.journal import Row, RowJournal
+from depression_vr.loggers.wandb_artifacts import Kind, log_artifacts, refuse_telling_paths
+from depression_vr.loggers.wandb_faces import worst_faces
+from depression_vr.loggers.wandb_privacy import QUIET_ENVIRONMENT, SaltedIds, Sharing, quiet_settings
+from depression_vr.loggers.wandb_reach import Mode, server_answers, wandb_mode, warn_of_no_answer
+from depression_vr.loggers.wandb_tables import predictions_table, reference_metrics, results_row
+from depression_vr.runs.run import Run
 
 log = logging.getLogger(__name__)
 
-Mode = Literal["auto", "online", "offline", "disabled"]
-
-_CONNECTION_SECONDS = 1.5
 _INIT_SECONDS = 15.0
 _FINISH_SECONDS = 20.0
-
-
-def wandb_mode(mode: Mode) -> str:
-    """The mode that W&B is started in.
-
-    Args:
-        mode: ``auto`` is what the environment variable ``WANDB_MODE`` says, else online for a user who is
-            logged in, else offline; the others are W&B's own. Online becomes offline when the server does
-            not answer.
-
-    Raises:
-        UserError: online without being logged in.
-    """
-    wanted = os.environ.get("WANDB_MODE", "auto") if mode == "auto" else mode
-    if wanted == "auto":
-        wanted = "online" if _is_logged_in() else "offline"
-    if wanted != "online":
-        return wanted
-    if not _is_logged_in():
-        raise UserError(
-            "W&B has no key for this user",
-            where="config key logger.wandb.mode, or WANDB_MODE",
-            fix="run `wandb login`, or use logger.wandb.mode=offline",
-        )
-    if not _answers():
-        _tell_of_no_answer("no answer", "RUN_DIR/wandb/offline-run-*")
-        return "offline"
-    return "online"
-
-
-def wandb_logger(
-    project: str,
-    name: str,
-    save_dir: str,
-    mode: Mode = "auto",
-    group: str | None = None,
-    tags: Sequence[str] = (),
-) -> "ResumableWandbLogger":
-    """A W&B logger that asks for nothing and, unless told to be online, waits for nothing.
-
-    Args:
-        project: W&B project.
-        name: of the run.
-        save_dir: folder for W&B's files.
-        mode: as `wandb_mode` takes it.
-        group: of runs that belong together.
-        tags: of the run.
-    """
-    # W&B's own metadata holds the command line and the working folder, and so names of folders and files
-    settings = wandb.Settings(
-        console="off",
-        disable_git=True,
-        save_code=False,
-        silent=True,
-        x_disable_meta=True,
-        init_timeout=float(os.environ.get("WANDB_INIT_TIMEOUT", _INIT_SECONDS)),
-        finish_timeout=float(os.environ.get("WANDB_FINISH_TIMEOUT", _FINISH_SECONDS)),
-    )
-    return ResumableWandbLogger(
-        project=project,
-        name=name,
-        save_dir=save_dir,
-        group=group,
-        tags=list(tags),
-        mode=wandb_mode(mode),
-        settings=settings,
-    )
 
 
 class ResumableWandbLogger(WandbLogger):
@@ -106,11 +40,22 @@ class ResumableWandbLogger(WandbLogger):
 
     A server that does not answer holds a training up for a quarter of a minute when it begins and a little
     longer when it ends, never in between.
+
+    Args:
+        save_dir: folder for W&B's files.
+        sharing: what is sent of the evaluated videos.
+        artifacts: which files of the run are sent.
+        settings: as `WandbLogger` takes them.
     """
 
-    def __init__(self, *, save_dir: str, **settings: Any) -> None:
+    def __init__(
+        self, *, save_dir: str, sharing: Sharing, artifacts: Sequence[Kind] = (), **settings: Any
+    ) -> None:
         super().__init__(save_dir=save_dir, **settings)
         self.rows = 0
+        self._sharing = sharing
+        self._artifacts = artifacts
+        self._ids = SaltedIds.new()
         self._folder = Path(save_dir) / "wandb"
         self._journal = RowJournal(self._folder / "rows.jsonl")
         self._arrived: int | None = None  # rows that the server has; asked when the first one is logged
@@ -120,10 +65,12 @@ class ResumableWandbLogger(WandbLogger):
     def resume_at(self, rows: int) -> None:
         """Go on with the run that the folder knows of; see `ResumableLogger`."""
         try:
-            known = json.loads(self._id_file.read_text(encoding="utf-8"))["id"]
+            known = json.loads(self._id_file.read_text(encoding="utf-8"))
+            self._wandb_init["id"] = self._id = known["id"]
         except (OSError, ValueError, LookupError):  # killed before it had begun
             return
-        self._wandb_init["id"] = self._id = known
+        if "salt" in known:  # not in runs that began before there were salted ids
+            self._ids = SaltedIds(known["salt"])
         self._kept = self._journal.keep(rows)
         self.rows = len(self._kept)
 
@@ -134,7 +81,8 @@ class ResumableWandbLogger(WandbLogger):
         if self._experiment is not None:
             return self._experiment
         run = self._begun()
-        write_json(self._id_file, {"id": run.id})
+        write_json(self._id_file, {"id": run.id, "salt": self._ids.salt})
+        _define_metrics(run)
         return run
 
     def _begun(self) -> Any:
@@ -143,7 +91,7 @@ class ResumableWandbLogger(WandbLogger):
         except wandb.Error as error:
             if self._wandb_init["mode"] != "online":
                 raise
-            _tell_of_no_answer(str(error).splitlines()[0], f"{self._folder}/offline-run-*")
+            warn_of_no_answer(str(error).splitlines()[0], f"runs='{self._folder.parent}'")
             self._wandb_init["mode"] = "offline"
             return super().experiment
 
@@ -162,19 +110,58 @@ class ResumableWandbLogger(WandbLogger):
             super().log_metrics(metrics, step)
 
     @rank_zero_only
+    def log_results(self, run: Run, manifest: Manifest) -> None:
+        """Send tables, plots and what else is wished for, unless they have arrived; see `ResultsLogger`."""
+        if self._wandb_init["mode"] == "disabled":
+            return
+        if self._arrived is None:
+            self._arrived = self._begin()
+        self._ids.write_key(self._folder / "ids.csv", run.predictions()["video_id"])
+        predictions = predictions_table(run, self._ids, share_ids=self._sharing.ids)
+        self.experiment.summary.update(reference_metrics(run))
+        self.rows += 1
+        if self.rows > self._arrived:
+            row = results_row(run, predictions)
+            _keep_in_run_directory(self.experiment, row)
+            self.experiment.log(row | self._faces(run, manifest))
+        base = self._folder if self._wandb_init["mode"] == "offline" else Path.cwd()
+        try:
+            log_artifacts(
+                self.experiment, run, self._artifacts, predictions, self._folder / "artifacts", base
+            )
+        except (wandb.Error, TimeoutError, ValidationError) as error:  # the run itself is whole
+            log.warning("warning: W&B has got no artifacts: %s", str(error).partition("\n")[0])
+
+    def _faces(self, run: Run, manifest: Manifest) -> dict[str, Any]:
+        if not self._sharing.faces:
+            return {}
+        shared, most = self._sharing.ids, self._sharing.most_faces
+        return {"results/faces": worst_faces(run, manifest, self._ids, share_ids=shared, most=most)}
+
+    @rank_zero_only
+    def end(self, exit_code: int) -> None:
+        """Finish the W&B run; see `ResultsLogger`."""
+        if self._experiment is None:
+            return
+        try:
+            self._experiment.finish(exit_code=exit_code)
+        except (wandb.Error, OSError) as error:  # how the training went is what counts
+            log.warning("warning: W&B did not end: %s", error)
+
+    @rank_zero_only
     def finalize(self, status: str) -> None:
         """Say when the server has gone away; what it has not got by the end of the process stays in files."""
         super().finalize(status)
         has_begun_online = self._experiment is not None and self._wandb_init["mode"] == "online"
-        if has_begun_online and not self._told and not _answers():
+        if has_begun_online and not self._told and not server_answers():
             self._told = True
-            _tell_of_no_answer("no answer any more", str(Path(str(self.experiment.dir)).parent))
+            warn_of_no_answer("no answer any more", f"runs='{self._folder.parent}' online=true")
 
     def _begin(self) -> int:
         """Begin or go on with the W&B run; how many rows it has already."""
         run = self.experiment
         own = Path(str(run.dir)).parent
-        for replaced in self._folder.glob(f"offline-run-*-{run.id}"):
+        for replaced in self._folder.glob(f"offline-run-*-{run.id}*"):
             if replaced != own:
                 shutil.rmtree(replaced, ignore_errors=True)
         arrived = int(run.starting_step) if run.resumed else 0
@@ -183,39 +170,80 @@ class ResumableWandbLogger(WandbLogger):
         return arrived
 
 
-def _tell_of_no_answer(reason: str, files: str) -> None:
-    log.warning(
-        "warning: W&B is not reached at %s (%s); `wandb sync %s` sends later what it lacks",
-        _server().geturl(),
-        reason,
-        files,
+@validate_call
+def wandb_logger(
+    project: str,
+    name: str,
+    save_dir: str,
+    mode: Mode = "auto",
+    group: str | None = None,
+    job_type: str | None = None,
+    tags: Sequence[str | None] = (),
+    share_ids: Annotated[bool, Strict()] = False,
+    share_faces: Annotated[bool, Strict()] = False,
+    faces: PositiveInt = 16,
+    artifacts: Sequence[Kind] = (),
+) -> ResumableWandbLogger:
+    """A W&B logger that asks for nothing and, unless told to be online, waits for nothing.
+
+    Args:
+        project: W&B project.
+        name: of the run.
+        save_dir: folder for W&B's files.
+        mode: as `wandb_mode` takes it.
+        group: of runs that belong together.
+        job_type: what kind of run it is.
+        tags: of the run.
+        share_ids: send the videos' own ids, recordings and subjects.
+        share_faces: send the middle frame of the videos with the largest errors.
+        faces: of so many videos.
+        artifacts: which files of the run are sent.
+
+    Raises:
+        UserError: online without being logged in.
+    """
+    settings = wandb.Settings(
+        **quiet_settings(),
+        init_timeout=float(os.environ.get("WANDB_INIT_TIMEOUT", _INIT_SECONDS)),
+        finish_timeout=float(os.environ.get("WANDB_FINISH_TIMEOUT", _FINISH_SECONDS)),
+    )
+    sharing = Sharing(ids=share_ids, faces=share_faces, most_faces=faces)
+    sharing.say()
+    os.environ.update(QUIET_ENVIRONMENT)  # W&B has no setting for it
+    started_as = wandb_mode(mode)
+    if artifacts and started_as == "online":
+        refuse_telling_paths(Path(save_dir))
+    return ResumableWandbLogger(
+        project=project,
+        name=name,
+        save_dir=save_dir,
+        group=group,
+        job_type=job_type,
+        tags=[tag for tag in tags if tag],
+        mode=started_as,
+        settings=settings,
+        sharing=sharing,
+        artifacts=tuple(artifacts),
     )
 
 
-def _server() -> ParseResult:
-    return urlparse(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai"))
+def _define_metrics(run: Any) -> None:
+    """What is measured once per epoch is shown over epochs; of the development MAE the lowest counts."""
+    run.define_metric("epoch")
+    for name in ("training/loss_epoch", "training/mae_epoch", *(f"development/{name}" for name in METRICS)):
+        run.define_metric(name, step_metric="epoch", summary="min" if name == "development/mae" else None)
 
 
-def _is_logged_in() -> bool:
-    """Whether W&B would find a key without asking for one."""
-    if os.environ.get("WANDB_API_KEY"):
-        return True
-    file = os.environ.get("NETRC", str(Path.home() / ".netrc"))
-    try:
-        return netrc.netrc(file).authenticators(_server().hostname or "") is not None
-    except (OSError, netrc.NetrcParseError):
-        return False
+def _keep_in_run_directory(run: Any, row: dict[str, Any]) -> None:
+    """Let tables be files of the run only.
 
-
-def _answers() -> bool:
-    """Whether the server, or the proxy on the way to it, takes a connection at once."""
-    server = _server()
-    proxy = getproxies().get(server.scheme)
-    if proxy and not proxy_bypass(server.hostname or ""):
-        server = urlparse(proxy)
-    port = server.port or (80 if server.scheme == "http" else 443)
-    try:
-        socket.create_connection((server.hostname or "", port), _CONNECTION_SECONDS).close()
-    except OSError:
-        return False
-    return True
+    W&B would make an artifact of each as well, with files in the user's home that an offline run needs when
+    it is sent, and the path to them in its records.
+    """
+    for key, shown in row.items():
+        table: Any = shown
+        table_key = key
+        if not isinstance(shown, wandb.Table):
+            shown.set_key(key)
+            table, table_key = shown.table, shown.spec.table_key
+        table.bind_to_run(run, table_key, run.step)

@@ -1,0 +1,22 @@
+"""Make a dashboard of a W&B project: a report or a view of the workspace, with published numbers beside.
+
+``python -m depression_vr.wandb_dashboard project=depression-vr``
+"""
+
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from depression_vr.entry import entry_point
+from depression_vr.wandb_project.dashboard import Wanted, make_dashboard
+
+
+@entry_point("wandb_dashboard")
+def main(config: DictConfig) -> None:
+    """Print its address."""
+    keys: Any = OmegaConf.to_container(config, resolve=True)
+    make_dashboard(Wanted(**keys))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What is done with W&B after the trainings: sending their files, and a dashboard over their runs."""
