@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from omegaconf import DictConfig, OmegaConf
-from pydantic import BeforeValidator, ConfigDict, Field, PositiveInt
+from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from depression_vr.comparison.console import print_comparison
 from depression_vr.comparison.grouping import grouped
 from depression_vr.comparison.manifests import refuse_other_manifests
-from depression_vr.comparison.measuring import compare
+from depression_vr.comparison.measuring import Comparison, compare
 from depression_vr.comparison.numbering import without_ids
 from depression_vr.comparison.page import write_page
 from depression_vr.comparison.reading import FinishedRun, LeftOut, read_runs
@@ -23,11 +23,15 @@ from depression_vr.comparison.tables import write_tables
 from depression_vr.comparison.writing import write_latex, write_markdown
 from depression_vr.entry import entry_point
 from depression_vr.errors import INTERRUPTED, Problem, UserError
+from depression_vr.output import refused_write
 from depression_vr.runs.listing import find_runs
 from depression_vr.runs.run import Run
 
 _GROUP_BY = "group_by="
 _MOST_NAMED = 10
+_MOST_RESAMPLES = 1_000_000  # all of them are in memory at once
+
+_NotEmpty = Annotated[str, Field(min_length=1)]
 
 
 def _as_list(given: object) -> object:
@@ -39,10 +43,10 @@ class Wanted:
     """The keys of ``conf/compare.yaml``; a list of one may be without brackets."""
 
     runs: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
-    group_by: Annotated[list[str] | None, BeforeValidator(_as_list)]
-    out: str
+    group_by: Annotated[Annotated[list[_NotEmpty], Field(min_length=1)] | None, BeforeValidator(_as_list)]
+    out: _NotEmpty
     show_ids: bool
-    resamples: Annotated[PositiveInt, Field(ge=999)]
+    resamples: Annotated[int, Field(ge=999, le=_MOST_RESAMPLES)]
 
 
 @entry_point("compare")
@@ -66,6 +70,14 @@ def _command(config: DictConfig) -> None:
     if not wanted.show_ids:
         groups = without_ids(groups)
     comparison = compare(groups, left_out, remarks, resamples=wanted.resamples, shows_ids=wanted.show_ids)
+    try:
+        written = _write(folder, comparison)
+    except OSError as error:
+        raise refused_write(error, folder) or error from error
+    print_comparison(comparison, written)
+
+
+def _write(folder: Path, comparison: Comparison) -> list[Path]:
     written = write_tables(folder, comparison)
     for name, write in (
         ("comparison.md", write_markdown),
@@ -74,7 +86,7 @@ def _command(config: DictConfig) -> None:
     ):
         write(folder / name, comparison)
         written.append(folder / name)
-    print_comparison(comparison, written)
+    return written
 
 
 def _folders(given: list[str]) -> list[Path]:
@@ -98,10 +110,10 @@ def _output(folder: Path) -> Path:
                 where=f"config key out: {above}",
                 fix="name another folder with out=FOLDER",
             )
-    if folder.exists() and not folder.is_dir():
-        raise UserError(
-            "there is a file of this name", where=f"config key out: {folder}", fix="name a folder"
-        )
+        if above.exists() and not above.is_dir():
+            raise UserError(
+                "there is a file of this name", where=f"config key out: {above}", fix="name a folder"
+            )
     return folder
 
 
@@ -109,7 +121,7 @@ def main() -> None:
     """Compare runs and write the comparison."""
     # Hydra takes a,b for a sweep, which there is none of here
     sys.argv[1:] = [
-        f"{_GROUP_BY}[{argument.removeprefix(_GROUP_BY)}]"
+        f"{_GROUP_BY}[{argument.removeprefix(_GROUP_BY).strip(',')}]"
         if argument.startswith(_GROUP_BY) and "," in argument and "[" not in argument
         else argument
         for argument in sys.argv[1:]

@@ -122,7 +122,7 @@ def test_tables_of_latex_and_markdown_have_as_many_cells_as_headings(command: Ru
         Made(Path("runs", value[0]), manifest, changes={"model.attention": value}).write()
     assert command("compare", *QUICK, "group_by=model.attention").code == 0
     latex = Path("out/comparison.tex").read_text()
-    tables = re.findall(r"\\begin\{tabular\}\{(l+)\}(.*?)\\end\{tabular\}", latex, re.DOTALL)
+    tables = re.findall(r"\\begin\{tabular\}\{([lr]+)\}(.*?)\\end\{tabular\}", latex, re.DOTALL)
     assert len(tables) == 2
     for columns, body in tables:
         rows = [line for line in body.splitlines() if line.endswith(r"\\")]
@@ -168,6 +168,12 @@ def test_a_checkpoint_from_elsewhere_is_a_group_of_its_own(command: RunCommand) 
     )
     assert command("compare", *QUICK).code == 0
     assert seeds() == {"sta_drn": 2, "r3d_18": 2, "sta_drn (checkpoint=best.pth)": 1}
+    other = Made(Path("runs/again"), manifest, changes=changes | {"data.frame_step": 6})
+    other.write(fingerprint=None, checkpoint="/downloads/best.pth")
+    assert command("compare", "runs=runs", "out=both").code == 0
+    assert {name for name in names("both") if "best.pth" in name} == {
+        f"sta_drn (checkpoint=best.pth, frame_step={step})" for step in (3, 6)
+    }
     of_seeds = pd.read_csv("out/seeds.csv", dtype=str).drop_duplicates("runs").set_index("runs")["seed"]
     assert of_seeds["runs/r3d_18/seed1"] == "1"
     assert pd.isna(of_seeds["runs/published"])
@@ -203,6 +209,17 @@ def test_runs_tested_on_different_videos_are_refused(command: RunCommand) -> Non
     assert not Path("out").exists()
 
 
+def test_a_reader_is_told_of_trials_stopped_early_and_of_averaged_settings(command: RunCommand) -> None:
+    manifest = corpus()
+    Made(Path("runs/a"), manifest, seed=0).write(stopped_early={"epoch": 3, "development_mae": 9.0})
+    Made(Path("runs/b"), manifest, seed=1, changes={"model.attention": "ta"}).write()
+    outcome = command("compare", *QUICK, "group_by=model,")
+    assert outcome.code == 0, outcome.err
+    told = Path("out/comparison.md").read_text().replace("\\_", "_")
+    assert "averages runs of different settings: model.attention" in told
+    assert "has runs that their sweep has stopped early" in told
+
+
 def test_groups_of_different_corpora_are_listed_but_not_paired(command: RunCommand) -> None:
     Made(Path("runs/a"), corpus()).write()
     Made(Path("runs/b"), corpus(6)).write(corpus="AVEC2014")
@@ -214,9 +231,16 @@ def test_groups_of_different_corpora_are_listed_but_not_paired(command: RunComma
 def test_ids_can_be_left_at_home(command: RunCommand) -> None:
     manifest = corpus()
     six_runs(Path("runs"), manifest, seeds=1)
-    assert command("compare", "runs=runs", "out=named", "resamples=999").code == 0
-    assert command("compare", *QUICK, "show_ids=false").code == 0
-    written = "".join(file.read_text() for file in Path("out").iterdir())
+    failed = Made(Path("runs/other"), manifest, "other").write(status="failed", error="304_1_Freeform is bad")
+    damaged = Made(Path("runs/damaged"), manifest, "damaged").write()
+    damaged.predictions_file.write_text(damaged.predictions_file.read_text().replace("305_1_Freeform,", "x"))
+    assert failed.record()["status"] == "failed"
+    named = command("compare", "runs=runs", "out=named", "resamples=999")
+    assert "304_1_Freeform is bad" in named.out
+    outcome = command("compare", *QUICK, "show_ids=false")
+    assert outcome.code == 0, outcome.err
+    assert "2 runs left out" in outcome.out
+    written = outcome.out + "".join(file.read_text() for file in Path("out").iterdir())
     ids = {*manifest["video_id"], *manifest["recording"]}
     assert not [name for name in ids if name in written]
     assert set(manifest["subject"]).isdisjoint(pd.read_csv("out/videos.csv", dtype=str)["subject"])
@@ -234,7 +258,14 @@ def test_ids_can_be_left_at_home(command: RunCommand) -> None:
         (("runs=runs", "out=runs/a"), "into a run directory"),
         (("runs=runs", "out=runs/a/new"), "into a run directory"),
         (("runs=runs", "out=file"), "a file of this name"),
+        (("runs=runs", "out=file/below"), "a file of this name"),
+        (("runs=runs", "out=/proc/below"), "cannot be written"),
+        (("runs=runs", "out="), "config key out"),
+        (("runs=runs", "group_by="), "config key group_by"),
+        (("runs=runs", "group_by=[]"), "config key group_by"),
+        (("runs=runs", "group_by=optim"), "optim is a part of the config"),
         (("runs=runs", "resamples=3"), "config key resamples"),
+        (("runs=runs", "resamples=99999999999"), "config key resamples"),
         ((), "runs"),
     ],
 )

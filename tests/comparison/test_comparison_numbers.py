@@ -159,7 +159,7 @@ def test_many_subjects_get_random_flips_that_agree_with_the_normal_distribution(
 
 def test_p_is_corrected_for_the_number_of_pairs() -> None:
     def pair(p: float) -> Pair:
-        return Pair("a", "b", "csv", 9, 9, 1.0, Interval(0, 2), p, p, 0.5)
+        return Pair("a", "b", "csv", 9, 9, 1.0, Interval(0, 2), p, p, 0.5, pairs=4)
 
     # the smallest times 4, the next times 3 and so on, never below one before
     found = corrected([pair(p) for p in (0.01, 0.04, 0.03, 0.005)])
@@ -204,13 +204,42 @@ def test_few_subjects_get_no_interval(command: RunCommand) -> None:
 
 def test_equal_estimates_are_not_distinguishable(command: RunCommand) -> None:
     manifest = corpus()
-    estimates = manifest["label"] + 3
+    estimates = manifest["label"] + 2.1
     Made(Path("runs/a"), manifest, "a").write(estimates=estimates)
     Made(Path("runs/b"), manifest, "b").write(estimates=estimates)
     (pair,) = compare(command)[1].to_dict("records")
     assert (pair["difference"], pair["p"], pair["verdict"]) == (0, 1, "not distinguishable")
     assert np.isnan(pair["effect_size"])
     assert np.isnan(pair["interval_low"])
+
+
+def test_rounding_is_no_spread(command: RunCommand) -> None:
+    manifest = corpus()
+    for name, error in (("a", 2.1), ("b", 3.3)):
+        Made(Path("runs", name), manifest, name).write(estimates=manifest["label"] + error)
+    groups, pairs = compare(command)
+    assert row(groups, "a", "mae")["no_interval"] == "the same in every resample"
+    (pair,) = pairs.to_dict("records")
+    assert np.isnan(pair["effect_size"])
+    assert np.isnan(pair["interval_low"])
+
+
+def test_a_large_difference_is_told_among_many_pairs(command: RunCommand) -> None:
+    manifest = corpus(24)
+    Made(Path("runs/bad"), manifest, "bad", bias=25).write()
+    for number in range(9):
+        Made(Path(f"runs/{number}"), manifest, f"network{number}", bias=0.1 * number).write()
+    _, pairs = compare(command, 999)  # whose smallest p, 0.002, is 0.09 when corrected
+    assert len(pairs) == 45
+    with_bad = pairs[(pairs["first"] == "bad") | (pairs["second"] == "bad")]
+    assert (with_bad["p_holm"] < 0.05).all()
+
+
+def test_subjects_that_suffice_for_one_pair_are_too_few_for_many() -> None:
+    def verdict(pairs: int) -> str:
+        return Pair("a", "b", "csv", 6, 6, 1.0, Interval(0, 2), 0.04, 0.09, 0.5, pairs=pairs).verdict
+
+    assert (verdict(1), verdict(2)) == ("not distinguishable", "too few subjects to tell")
 
 
 def test_folds_of_a_seed_are_pooled(command: RunCommand) -> None:

@@ -65,7 +65,7 @@ class Visit:
         )
 
     def column(self, table: int, column: int) -> list[str]:
-        cells = self.page.locator("table.sortable").nth(table).locator(f"tbody td:nth-child({column + 1})")
+        cells = self.page.locator("table.sortable").nth(table).locator(f"tbody tr > :nth-child({column + 1})")
         return cells.all_text_contents()
 
 

@@ -15,6 +15,8 @@ _GROUP_HEADINGS = (
 )  # fmt: skip
 _PAIR_HEADINGS = ("first", "second", "difference in error", _INTERVAL, "p", "p (Holm)", "d_z", "verdict")
 NOTHING = "\N{EN DASH}"
+TEXT_HEADINGS = ("group", "corpus", "first", "second", "verdict")
+"""The others are of numbers."""
 
 
 Cells = list[tuple[str, ...]]
@@ -100,6 +102,12 @@ def settings(group: Group) -> str:
     return ", ".join(f"{key}={value}" for key, value in group.settings.items())
 
 
+def pair_count(comparison: Comparison) -> str:
+    """How many pairs p is corrected for, with the word."""
+    count = len(comparison.pairs)
+    return f"{count} pair{'' if count == 1 else 's'}"
+
+
 def notes(comparison: Comparison) -> list[str]:
     """What a reader has to know, in whole sentences: how the numbers came about, and what limits them."""
     said = [
@@ -114,9 +122,10 @@ def notes(comparison: Comparison) -> list[str]:
         said.append(
             "Pairs: mean difference of the absolute error per video, first less second, in points; its "
             "interval as above; permutation test with signs flipped by subject; p corrected for "
-            f"{len(comparison.pairs)} pair{'' if len(comparison.pairs) == 1 else 's'} (Holm); Cohen's d_z "
-            "over subjects. They too are of the networks that were trained. What is not distinguishable is "
-            "not shown to be equal."
+            f"{pair_count(comparison)} (Holm); Cohen's d_z "
+            "over subjects. Intervals are not corrected: one may leave out 0 where the corrected p does not "
+            "tell. They too are of the networks that were trained. What is not distinguishable is not shown "
+            "to be equal."
         )
     without = {
         metric.interval.missing: measured.group.name
@@ -129,10 +138,11 @@ def notes(comparison: Comparison) -> list[str]:
 
 
 def left_out(comparison: Comparison) -> list[str]:
-    """How many run directories take no part, by reason, with one of each."""
+    """How many run directories take no part, by reason, with one of each; an error names nobody's videos."""
     reasons: dict[str, list[str]] = {}
     for run in comparison.left_out:
-        reasons.setdefault(run.reason, []).append(str(run.folder))
+        detail = f": {run.detail}" if run.detail and comparison.shows_ids else ""
+        reasons.setdefault(run.reason + detail, []).append(str(run.folder))
     return [
         f"{folders[0]}{f' and {len(folders) - 1} more' if len(folders) > 1 else ''}: {reason}"
         for reason, folders in sorted(reasons.items())

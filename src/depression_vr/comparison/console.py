@@ -7,10 +7,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from depression_vr.comparison.cells import Cells, group_table, left_out, notes, pair_table
+from depression_vr.comparison.cells import TEXT_HEADINGS, Cells, group_table, left_out, notes, pair_table
 from depression_vr.comparison.measuring import Comparison
 
-_TEXT = ("group", "corpus", "first", "second", "verdict")
 _UNLIMITED_WIDTH = 1000
 
 
@@ -38,7 +37,7 @@ def _print(cells: Cells) -> None:
     headings, *rows = cells
     table = Table(box=None, pad_edge=False)
     for heading in headings:
-        table.add_column(heading, justify="left" if heading in _TEXT else "right")
+        table.add_column(heading, justify="left" if heading in TEXT_HEADINGS else "right")
     for row in rows:
         table.add_row(*map(Text, row))
     console = Console(width=_UNLIMITED_WIDTH, force_terminal=False)

@@ -104,6 +104,12 @@ def _value(run: FinishedRun, key: str) -> str:
     if key == "experiment":
         return run.experiment or NONE
     found = OmegaConf.select(run.config, key)
+    if OmegaConf.is_dict(found):
+        raise UserError(
+            f"{key} is a part of the config, not a single value",
+            where="config key group_by",
+            fix=f"name one of its keys, such as {key}.{next(iter(found), 'KEY')}",
+        )
     return shown(OmegaConf.to_container(found) if OmegaConf.is_config(found) else found)
 
 

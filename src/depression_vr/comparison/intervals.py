@@ -14,6 +14,9 @@ from scipy import stats
 FEWEST_SUBJECTS = 5
 """Of four there are 35 different resamples: the 2.5% that an interval leaves out at either end are none."""
 
+ROUNDING = 1e-12
+"""Of numbers around 1: sums in another order differ by so much."""
+
 _CONFIDENCE = 0.95
 _SEED = 0
 _NUMBERS_AT_ONCE = 2**20
@@ -70,12 +73,13 @@ def bootstrap_intervals(
             rng=np.random.default_rng(_SEED),
         )
     ends = np.stack(result.confidence_interval, axis=-1)  # (statistics, 2)
-    spread = np.ptp(result.bootstrap_distribution, axis=-1)
+    distribution = result.bootstrap_distribution
+    is_constant = np.ptp(distribution, axis=-1) <= ROUNDING * np.maximum(1, np.abs(distribution).max(axis=-1))
     return [
         Interval(float(a), float(b))
-        if np.isfinite([a, b]).all() and width > 0
-        else Interval(math.nan, math.nan, "the same in every resample" if width == 0 else "not defined")
-        for (a, b), width in zip(ends, spread, strict=True)
+        if np.isfinite([a, b]).all() and not constant
+        else Interval(math.nan, math.nan, "the same in every resample" if constant else "not defined")
+        for (a, b), constant in zip(ends, is_constant, strict=True)
     ]
 
 

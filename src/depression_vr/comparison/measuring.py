@@ -104,7 +104,9 @@ def compare(
         for first, second in combinations(measured, 2)
         if first.group.corpus == second.group.corpus
     ]
-    pairs = all_done(lambda pair: compared(*pair, resamples), of_one_corpus, "comparing", "pairs")
+    pairs = all_done(
+        lambda pair: compared(*pair, resamples, len(of_one_corpus)), of_one_corpus, "comparing", "pairs"
+    )
     return Comparison(measured, corrected(pairs), [*left_out], [*remarks], resamples, shows_ids)
 
 

@@ -36,9 +36,8 @@ def differing(settings: Sequence[Mapping[str, str]]) -> list[str]:
     """Keys that results depend on and that do not have one value in all, what tells most first."""
     keys = sorted({key for one in settings for key in one if _part(key) in _PARTS}, key=_place)
     by_values: dict[tuple[str, ...], str] = {}
-    for (
-        key
-    ) in keys:  # one that follows another, as a schedule's rate does the optimizer's, tells nothing more
+    for key in keys:
+        # one that follows another, as a schedule's rate does the optimizer's, tells nothing more
         by_values.setdefault(tuple(one.get(key, NONE) for one in settings), key)
     return [key for values, key in by_values.items() if len(set(values)) > 1]
 
@@ -68,7 +67,8 @@ def group_names(
     found: dict[tuple[str, ...], Name] = {}
     for (corpus, network, from_elsewhere), keys in alike.items():
         first = {key: groups[key][0].settings for key in keys}
-        told = [CHECKPOINT] if from_elsewhere else differing(list(first.values()))
+        always = [CHECKPOINT] if from_elsewhere else []
+        told = list(dict.fromkeys([*always, *differing(list(first.values()))]))
         stem = f"{network}, {corpus}" if len(corpora) > 1 else network
         settings = {key: {name: first[key][name] for name in told if name in first[key]} for key in keys}
         found |= {key: Name(_with_settings(stem, settings[key]), settings[key]) for key in keys}

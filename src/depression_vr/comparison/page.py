@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-import jinja2
 import plotly.graph_objects as go
 from plotly.io import to_html
 from plotly.offline import get_plotlyjs
@@ -18,6 +17,7 @@ from depression_vr.comparison.figures.estimates import estimates_against_scores
 from depression_vr.comparison.figures.style import looks
 from depression_vr.comparison.measuring import VIDEOS, Comparison, MeasuredGroup
 from depression_vr.files import write_text
+from depression_vr.pages import templates
 
 _SHOWN_AT_FIRST = 4
 _PAIRS_AT_FIRST = 15
@@ -35,13 +35,7 @@ class _Plot:
 
 def write_page(file: Path, comparison: Comparison) -> None:
     """Write the page. The same comparison gives the same bytes."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("depression_vr.comparison", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates("depression_vr.comparison")
     numbers = count()
     page = environment.get_template("page.html.j2").render(
         comparison=comparison,
@@ -74,7 +68,7 @@ def _disagreements(groups: Sequence[MeasuredGroup]) -> cells.Cells | None:
     """Headings and rows of text; None where there is one group only."""
     if len(groups) < 2:
         return None
-    table = disagreements(groups)[:_ROWS_OF_DISAGREEMENT]
+    table = disagreements(groups, _SHOWN_AT_FIRST)[:_ROWS_OF_DISAGREEMENT]
     headings = ("video", "task", "score", *table.columns[3:])
     rows = [
         (video, task, *(f"{points:.1f}" for points in numbers)) for video, task, *numbers in table.to_numpy()
@@ -108,12 +102,14 @@ def _plots(groups: Sequence[MeasuredGroup], numbers: Iterator[int]) -> Iterator[
         curves = learning_curves(groups, partition)
         if curves is not None:
             caption = (
-                "Thin lines are runs, thick ones the mean of a group. A mark: the lowest development MAE."
+                "Thin lines are runs, thick ones the mean of those of a group that have got so far. A mark: "
+                "the lowest development MAE."
             )
             yield plot(f"Learning curves, {partition}", caption, curves)
     if len(groups) > 1:
         yield plot(
             "Videos that the groups disagree on",
-            "Those with the widest range of estimates, averaged over seeds; the grey stroke is the score.",
-            most_disagreed(groups),
+            "Those with the widest range of estimates, averaged over seeds, among the groups that are shown "
+            "at first; the grey stroke is the score.",
+            most_disagreed(groups, _SHOWN_AT_FIRST),
         )

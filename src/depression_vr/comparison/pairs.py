@@ -9,9 +9,11 @@ import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
 from depression_vr.comparison.grouping import Group
-from depression_vr.comparison.intervals import Interval, bootstrap_intervals, sign_flip_test
+from depression_vr.comparison.intervals import ROUNDING, Interval, bootstrap_intervals, sign_flip_test
 
 LEVEL = 0.05
+_FLIPS_PER_PAIR = 2000
+"""With so many, the standard error of a p of `LEVEL` over the number of pairs is a tenth of it."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Pair:
         p_holm: corrected for all pairs of the comparison.
         effect_size: Cohen's d_z over subjects: mean of their mean differences over its standard deviation;
             NaN where that is 0.
+        pairs: of the comparison, for which p is corrected.
     """
 
     first: str
@@ -44,6 +47,7 @@ class Pair:
     p: float
     p_holm: float
     effect_size: float
+    pairs: int
 
     @property
     def is_distinguishable(self) -> bool:
@@ -56,19 +60,29 @@ class Pair:
         if self.is_distinguishable:
             better = self.first if self.difference < 0 else self.second
             return f"{better} is better"
-        if 2.0 ** (1 - self.subjects) >= LEVEL:
+        smallest = 2.0 ** (1 - self.subjects)  # p that so many signs can give
+        if smallest * self.pairs >= LEVEL:
             return "too few subjects to tell"
         return "not distinguishable"
 
 
-def compared(first: Group, second: Group, resamples: int) -> Pair:
-    """The two groups, which were tested on the same videos. ``p_holm`` is not corrected yet."""
+def compared(first: Group, second: Group, resamples: int, pairs: int) -> Pair:
+    """The two groups, which were tested on the same videos. ``p_holm`` is not corrected yet.
+
+    Args:
+        first: a group.
+        second: another.
+        resamples: of the bootstrap.
+        pairs: that p will be corrected for: the more there are, the smaller a p that has to be measured.
+    """
     videos = first.replicates[0].videos
     difference = absolute_errors(first) - absolute_errors(second)
     by_subject = difference.groupby(videos["subject"].to_numpy(), sort=True)
     sums = np.stack([by_subject.sum(), by_subject.size()]).astype(float)
     (interval,) = bootstrap_intervals(sums, lambda drawn: (drawn[0] / drawn[1])[np.newaxis], resamples)
     p = sign_flip_test(sums[0], resamples)
+    if p * pairs < 1:  # the correction may leave it below 1, where more flips tell how far
+        p = sign_flip_test(sums[0], max(resamples, _FLIPS_PER_PAIR * pairs))
     return Pair(
         first=first.name,
         second=second.name,
@@ -80,6 +94,7 @@ def compared(first: Group, second: Group, resamples: int) -> Pair:
         p=p,
         p_holm=p,
         effect_size=_effect_size(sums[0] / sums[1]),
+        pairs=pairs,
     )
 
 
@@ -93,7 +108,8 @@ def absolute_errors(group: Group) -> pd.Series:
 
 def _effect_size(of_subjects: np.ndarray) -> float:
     spread = of_subjects.std(ddof=1) if len(of_subjects) > 1 else 0.0
-    return float(of_subjects.mean() / spread) if spread > 0 else math.nan
+    mean = float(of_subjects.mean())
+    return mean / float(spread) if spread > ROUNDING * max(1.0, abs(mean)) else math.nan
 
 
 def corrected(pairs: Sequence[Pair]) -> list[Pair]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import BaseModel, ValidationError
+from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from depression_vr.comparison.agreement import metrics_of
 from depression_vr.comparison.progress import all_done
@@ -22,12 +22,39 @@ from depression_vr.settings import determining_settings, settings_fingerprint
 
 KEYS = ("video_id", "subject", "task", "recording")
 CHECKPOINT = "checkpoint"
-"""Stands for the settings of a checkpoint from elsewhere."""
+"""Stands for the training of a checkpoint from elsewhere."""
 _COLUMNS = (*KEYS, "label", "estimate")
 _KFOLD = "subject_disjoint_kfold"
 _CURVES = {"training/mae_epoch": "training", "development/mae": "development"}
 _ROUNDING = 1e-6
 _OF_ONE_REPLICATE = ("seed", "data.seed", "data.fold")
+
+
+class _Dataset(BaseModel):
+    protocol: str | None = None
+    fold: int | None = None
+
+
+class _Record(BaseModel):
+    """What a comparison takes from ``record.json``."""
+
+    started: AwareDatetime
+    fingerprint: str | None = None
+    checkpoint: str | None = None
+    contents: str | None = None
+    stopped_early: dict[str, Any] | None = None
+    dataset: _Dataset = _Dataset()
+
+
+class _Agreement(BaseModel):
+    mae: float
+
+
+class _Metrics(BaseModel):
+    """What a comparison takes from ``metrics.json``."""
+
+    corpus: str
+    videos: _Agreement
 
 
 class Published(BaseModel):
@@ -82,10 +109,17 @@ class FinishedRun:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A run directory that takes no part, and why."""
+    """A run directory that takes no part, and why.
+
+    Attributes:
+        folder: the run directory.
+        reason: in our words, which name nobody.
+        detail: in those of an error, which may name videos and files.
+    """
 
     folder: Path
     reason: str
+    detail: str = ""
 
 
 def read_runs(folders: Sequence[Path]) -> list[FinishedRun | LeftOut]:
@@ -97,7 +131,7 @@ def read_run(folder: Path) -> FinishedRun | LeftOut:
     """The run in a directory, or the reason why it cannot be compared."""
     summary = summary_of(folder)
     if summary.status != "finished":
-        return LeftOut(folder, ": ".join(filter(None, (summary.status, summary.remark))))
+        return LeftOut(folder, summary.status, summary.remark)
     if summary.partition != "test":
         return LeftOut(folder, f"evaluated on the {summary.partition} partition, not on test")
     run = Run(folder)
@@ -107,43 +141,43 @@ def read_run(folder: Path) -> FinishedRun | LeftOut:
             return LeftOut(folder, "an evaluation of another run, and does not know that run's seed")
         return _read(run, config, summary)
     except UserError as error:
-        return LeftOut(folder, f"damaged: {error.what}")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OmegaConfBaseException) as error:
-        return LeftOut(folder, f"damaged: {type(error).__name__}: {str(error).partition(chr(10))[0]}")
+        return LeftOut(folder, "damaged", error.what)
+    except (OSError, ValueError, OmegaConfBaseException) as error:
+        return LeftOut(folder, "damaged", f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
 
 
 def _read(run: Run, config: DictConfig, summary: RunSummary) -> FinishedRun:
-    record = run.record()
-    dataset = record.get("dataset", {})
+    record = _Record.model_validate(run.record())
+    metrics = _Metrics.model_validate(run.metrics())
     videos = _videos(run)
-    if abs(metrics_of(videos)["mae"] - run.metrics()["videos"]["mae"]) > _ROUNDING:
+    if abs(metrics_of(videos)["mae"] - metrics.videos.mae) > _ROUNDING:
         raise ValueError(f"{run.metrics_file.name} and {run.predictions_file.name} disagree")
-    corpus = str(run.metrics()["corpus"])
-    fingerprint, folds = record.get("fingerprint"), None
-    if dataset.get("protocol") == _KFOLD:
+    if not isinstance(config.get("data"), DictConfig):
+        raise ValueError(f"{run.config_file.name} names no corpus")
+    fingerprint, folds = record.fingerprint, None
+    if record.dataset.protocol == _KFOLD:
         folds = int(config.data.folds)
-        fingerprint = _fingerprint_of_all_folds(config)
+        fingerprint = f"{_fingerprint_of_all_folds(config)} {record.contents}"
     settings = {
         key: value for key, value in determining_settings(config).items() if key not in _OF_ONE_REPLICATE
     }
-    if fingerprint is None:  # an evaluation: the settings of a checkpoint from elsewhere are not known
-        fingerprint = f"checkpoint {record['checkpoint']}"
-        settings = {CHECKPOINT: Path(record["checkpoint"]).name}
-    assert summary.started is not None
+    if fingerprint is None:  # an evaluation: what a checkpoint from elsewhere was trained with is not known
+        fingerprint = f"checkpoint {record.checkpoint} {settings_fingerprint(config)}"
+        settings[CHECKPOINT] = Path(str(record.checkpoint)).name
     return FinishedRun(
         folder=run.folder,
-        started=summary.started,
+        started=record.started,
         network=str(config.network),
-        corpus=corpus,
+        corpus=metrics.corpus,
         experiment=config.get("experiment") or _recipe(config, summary),
         seed=None if CHECKPOINT in settings else int(config.seed),
-        fold=None if folds is None else int(dataset["fold"]),
+        fold=None if folds is None else record.dataset.fold,
         folds=folds,
         fingerprint=fingerprint,
         config=config,
         settings=settings,
-        stopped_early=record.get("stopped_early") is not None,
-        published=_published(config, corpus),
+        stopped_early=record.stopped_early is not None,
+        published=_published(config, metrics.corpus),
         maximum=float(OmegaConf.select(config, "data.maximum", default=BDI_MAXIMUM)),
         videos=videos,
         curves=_curves(run),

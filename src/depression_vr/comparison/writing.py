@@ -8,10 +8,12 @@ from pandas.io.formats.style import Styler
 from depression_vr.comparison.cells import (
     NOTHING,
     PLUS_MINUS,
+    TEXT_HEADINGS,
     Cells,
     group_table,
     left_out,
     notes,
+    pair_count,
     pair_table,
 )
 from depression_vr.comparison.measuring import Comparison
@@ -57,7 +59,7 @@ def write_latex(file: Path, comparison: Comparison) -> None:
     pairs = _latex(
         pair_table(comparison.pairs),
         "Difference in absolute error per video, first less second, in points; $p$ of a permutation test by "
-        f"subject, corrected (Holm) for all {len(comparison.pairs)}; $d_z$ over subjects.",
+        f"subject, corrected (Holm) for {pair_count(comparison)}; $d_z$ over subjects.",
         "tab:pairs",
     )
     head = "% needs \\usepackage{booktabs}\n"
@@ -71,7 +73,7 @@ def _latex(cells: Cells, caption: str, label: str) -> str:
     styler = styler.format_index(axis="columns", escape="latex")
     text = styler.to_latex(
         hrules=True,
-        column_format="l" * len(headings),
+        column_format="".join("l" if heading in TEXT_HEADINGS else "r" for heading in headings),
         caption=caption,
         label=label,
         position="t",

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import jinja2
 import pandas as pd
 from optuna import visualization
 from optuna.study import Study
 from optuna.trial import TrialState
+
+from depression_vr.pages import templates
 
 _TARGET = "development MAE"
 _FEWEST_FOR_PLOTS = 2
@@ -21,13 +22,7 @@ def study_page(study: Study, trials: pd.DataFrame, importances: Mapping[str, flo
         trials: a row for each, the best first.
         importances: share of each parameter; none where they are not known.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("depression_vr.sweeps", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates("depression_vr.sweeps")
     return environment.get_template("study.html.j2").render(
         name=study.study_name,
         columns=list(trials.columns),

@@ -17,8 +17,7 @@ def learning_curves(groups: Sequence[MeasuredGroup], partition: Partition) -> go
     """MAE of every epoch: a thin line per run and a thick one for the mean over the runs of a group.
 
     The epoch with a run's lowest development MAE, whose checkpoint is tested where one is selected, has a
-    mark. None where no run
-    has logged the partition.
+    mark. None where no run has logged the partition.
     """
     made = figure("epoch", f"{partition} MAE, points")
     looked = looks(groups)

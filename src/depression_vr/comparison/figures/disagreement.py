@@ -12,21 +12,26 @@ from depression_vr.comparison.measuring import MeasuredGroup
 _SHOWN = 15
 
 
-def disagreements(groups: Sequence[MeasuredGroup]) -> pd.DataFrame:
+def disagreements(groups: Sequence[MeasuredGroup], deciding: int) -> pd.DataFrame:
     """A row per test video, the widest range first: ``video_id, task, label, range`` and, by the group's
     name, its estimate averaged over the seeds, in points.
+
+    Args:
+        groups: the lowest MAE first.
+        deciding: how many of them, the first, the range is of.
     """
     videos = groups[0].group.replicates[0].videos[["video_id", "task", "label"]]
     estimates = {measured.group.name: mean_estimates(measured.group)["estimate"] for measured in groups}
     table = pd.DataFrame(estimates)
-    widest = (table.max(axis=1) - table.min(axis=1)).rename("range")
+    decisive = table.iloc[:, :deciding]
+    widest = (decisive.max(axis=1) - decisive.min(axis=1)).rename("range")
     whole = pd.concat([videos, widest, table], axis=1)
     return whole.sort_values(["range", "video_id"], ascending=[False, True], ignore_index=True)
 
 
-def most_disagreed(groups: Sequence[MeasuredGroup]) -> go.Figure:
+def most_disagreed(groups: Sequence[MeasuredGroup], deciding: int) -> go.Figure:
     """The estimates of the videos with the widest range, and their scores as a line across."""
-    table = disagreements(groups)[:_SHOWN][::-1]
+    table = disagreements(groups, deciding)[:_SHOWN][::-1]
     made = figure("points", "", height=120 + 26 * len(table))
     looked = looks(groups)
     made.add_scatter(

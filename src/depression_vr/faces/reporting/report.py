@@ -17,7 +17,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
-import jinja2
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -31,6 +30,7 @@ from depression_vr.faces.output import QUALITY, SUMMARY, Output
 from depression_vr.faces.reporting.contact_sheet import STATE_COLOURS, clock, contact_sheet, timeline
 from depression_vr.faces.reporting.corpus_tables import VideoRecord
 from depression_vr.files import write_text
+from depression_vr.pages import templates
 
 REPORT = "report"
 _PAGE = "index.html"
@@ -276,13 +276,7 @@ def _page(
     plots: Mapping[str, str],
     faces: bool,
 ) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("depression_vr.faces.reporting", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates("depression_vr.faces.reporting")
     environment.filters.update(fixed=_fixed, clock=clock, quoted=lambda place: quote(str(place)))
     return environment.get_template("report.html.j2").render(
         faces=faces,
