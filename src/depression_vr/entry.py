@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -27,6 +28,7 @@ from depression_vr.errors import INTERRUPTED, Problem, ProcessEndedError, Stoppe
 from depression_vr.output import refused_write
 from depression_vr.sweeps.grid_sweeper import GridSweeper
 from depression_vr.sweeps.study_sweeper import StudySweeper
+from depression_vr.sweeps.workers import ends_with_its_sweep
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +76,14 @@ def _chosen_experiment(otherwise: str | None) -> str | None:
 
 
 OmegaConf.register_resolver("run_folder", _run_folder, replace=True)
+
+
+def _half(number: Any) -> int:
+    """Of a number of epochs; none of endless ones."""
+    return max(number // 2, 0) if isinstance(number, int) else 0
+
+
+OmegaConf.register_resolver("half", _half, replace=True)
 OmegaConf.register_resolver("absolute_path", lambda path: str(Path(path).absolute()), replace=True)
 OmegaConf.register_resolver("chosen_experiment", _chosen_experiment, replace=True)
 
@@ -91,7 +101,8 @@ def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Cal
             _log_to_the_run()
             try:
                 _let_the_first_process_speak(config)
-                return task(config)
+                with ends_with_its_sweep() if _is_in_a_worker() else nullcontext():
+                    return task(config)
             except UserError as error:
                 _exit(error)
             except StoppedError as stopped:

@@ -15,6 +15,7 @@ from depression_vr import assembly
 from depression_vr.distributed.processes import leads, with_counted_devices
 from depression_vr.effective_batch import with_scaled_rate
 from depression_vr.entry import entry_point
+from depression_vr.errors import UserError
 from depression_vr.resuming import goes_on, resumed_config
 from depression_vr.runs.console import print_metrics
 from depression_vr.runs.resume_files import remove_resume_files
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 def main(config: DictConfig) -> float:
     """Run one experiment; returns the best development MAE, which a sweep minimises (NaN without)."""
     overrides = HydraConfig.get().overrides.task
+    _refuse_no_seed(config)
     config = assembly.with_absolute_paths(config)
     run = Run(Path(config.run_dir))
     resumes = goes_on(config, run)
@@ -44,6 +46,14 @@ def main(config: DictConfig) -> float:
     if leads(config):
         print_metrics(run, config.network)
     return best
+
+
+def _refuse_no_seed(config: DictConfig) -> None:
+    """Before there is a record, which the listing of runs could not read."""
+    if not isinstance(config.seed, int) or config.seed < 0:
+        raise UserError(
+            f"{config.seed!r} is no seed", where="config key seed", fix="give a whole number, 0 or more"
+        )
 
 
 if __name__ == "__main__":

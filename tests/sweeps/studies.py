@@ -33,14 +33,18 @@ def states(folder: Path) -> list[TrialState]:
     return [trial.state for trial in trials_in(folder)]
 
 
-def sweep(folder: Path, *arguments: str) -> "subprocess.Popen[bytes]":
-    """Start a sweep as its user does, in a folder; what it prints goes to ``FOLDER/sweep.out``."""
+def sweep(folder: Path, *arguments: str, terminal: bool = False) -> "subprocess.Popen[bytes]":
+    """Start a sweep as its user does, in a folder; what it prints goes to ``FOLDER/sweep.out``.
+
+    With ``terminal``, it leads a process group, as what a shell starts does.
+    """
     with (folder / "sweep.out").open("ab") as out:
         return subprocess.Popen(
             [sys.executable, "-m", "depression_vr.train", *arguments],
             cwd=folder,
             stdout=out,
             stderr=out,
+            process_group=0 if terminal else None,
             env=os.environ | {"OMP_NUM_THREADS": "1"},
         )
 

@@ -58,3 +58,13 @@ def test_a_grid_of_wrong_keys_is_refused_at_once(command: RunCommand, csv_corpus
     assert "nosuch" in outcome.err
     assert "Traceback" not in outcome.err
     assert not runs()
+
+
+def test_what_is_no_seed_leaves_no_record(command: RunCommand, csv_corpus: Path) -> None:
+    outcome = command("train", *GRID, f"data.table={csv_corpus}", "seed=0,x,-1")
+    assert outcome.code == 2
+    assert "2 of 3 runs have failed:" in outcome.err
+    assert "'x' is no seed" in outcome.err
+    assert "-1 is no seed" in outcome.err
+    assert [run.record()["status"] for run in runs().values() if run.record_file.exists()] == ["finished"]
+    assert "damaged" not in outcome.out

@@ -3,7 +3,9 @@
 import json
 import os
 import signal
+import subprocess
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from optuna.trial import TrialState
 from conftest import RunCommand
 from depression_vr.runs.run import Run
 from killing import KILLED, KillPoint, trained, training
-from studies import TINY, states, trials_in
+from studies import TINY, states, sweep, swept, trials_in
 
 COMPLETE, PRUNED, RUNNING = TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING
 STEP = "torch.optim:AdamW.step"
@@ -26,52 +28,79 @@ SWEEP = (
 FOLDER = Path("multirun/sta_drn_optuna_csv")
 
 
+def wait_for(process: "subprocess.Popen[bytes]", folder: Path, is_there: Callable[[], bool]) -> None:
+    while not is_there():
+        time.sleep(0.02)
+        assert process.poll() is None, (folder / "sweep.out").read_text()
+
+
 @pytest.mark.slow
 def test_twelve_trials_one_killed_none_lost_none_repeated(
     command: RunCommand, csv_corpus: Path, tmp_path: Path
 ) -> None:
-    sweep = (*SWEEP, f"data.table={csv_corpus}", "data.batch_size=2", "hydra.sweeper.n_trials=12")
-    early = (
-        "callbacks.median_stopping.pruner.n_startup_trials=2",
-        "callbacks.median_stopping.pruner.n_warmup_steps=1",
+    """One sweep is killed in its fifth trial, as by whoever shuts the machine down."""
+    whole = (
+        *SWEEP,
+        f"data.table={csv_corpus}",
+        "hydra.sweeper.n_trials=12",
+        "callbacks.median_stopping.pruner.n_startup_trials=5",
+        "trainer.max_epochs=4",
+        "data.batch_size=2",
     )
     folder = tmp_path / FOLDER
-    # after the first four, however early they were stopped
-    assert trained(tmp_path, [*sweep, *early, "hydra.sweeper.n_trials=4"]) == 0
-    assert trained(tmp_path, [*sweep, *early], KillPoint(STEP, 4)) == KILLED
+    fifth = folder / "trial_004"
+    process = sweep(tmp_path, *whole)
+    wait_for(process, tmp_path, lambda: bool(list((fifth / "checkpoints").glob("resume-*.ckpt"))))
+    process.kill()
+    process.wait()
     before = trials_in(folder)
     assert [trial.state == RUNNING for trial in before] == [False] * 4 + [True]
-    assert Run(folder / "trial_004").record()["status"] == "running"
-    ends = [Run(folder / f"trial_00{number}").record()["ended"] for number in range(4)]
+    assert Run(fifth).record()["status"] == "running"
+    files = contents(folder / f"trial_00{number}" for number in range(4))
 
-    assert trained(tmp_path, [*sweep, *early]) == 0
+    assert swept(tmp_path, *whole) == 0, (tmp_path / "sweep.out").read_text()
     after = trials_in(folder)
     assert len(after) == 12
     assert {trial.state for trial in after} <= {COMPLETE, PRUNED}
     assert len({json.dumps(trial.params) for trial in after}) == 12
     assert [trial.params for trial in after[:5]] == [trial.params for trial in before]
     assert after[:4] == before[:4]
-    assert [Run(folder / f"trial_00{number}").record()["ended"] for number in range(4)] == ends
-    assert len(Run(folder / "trial_004").record()["resumes"]) == 1
-    assert "going on from resume-" in (folder / "trial_004" / "train.log").read_text()
+    assert contents(folder / f"trial_00{number}" for number in range(4)) == files
+    assert len(Run(fifth).record()["resumes"]) == 1
+    assert "going on from resume-" in (fifth / "train.log").read_text()
     assert len(list(folder.glob("trial_*"))) == 12
     best = min((trial for trial in after if trial.state == COMPLETE), key=lambda trial: trial.value or 0)
     run = folder / f"trial_{best.number:03d}"
+    assert f"evaluate run='{run}'" in (tmp_path / "sweep.out").read_text()
     outcome = command("evaluate", f"run={run}", "hydra.run.dir=evaluated")
     assert outcome.code == 0, outcome.err
     assert Run(Path("evaluated")).metrics()["videos"] == Run(run).metrics()["videos"]
 
 
+def contents(folders: Iterable[Path]) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for folder in folders for path in folder.rglob("*") if path.is_file()}
+
+
 @pytest.mark.slow
-def test_a_trial_that_is_killed_twice_has_failed(csv_corpus: Path, tmp_path: Path) -> None:
+def test_a_trial_that_is_killed_twice_at_the_same_place_has_failed(csv_corpus: Path, tmp_path: Path) -> None:
     sweep = (*SWEEP, f"data.table={csv_corpus}", "hydra.sweeper.n_trials=1")
     for _ in range(2):
-        assert trained(tmp_path, sweep, KillPoint(STEP, 2)) == KILLED
+        assert trained(tmp_path, sweep, KillPoint(STEP, 1)) == KILLED
     assert trained(tmp_path, sweep) == 0
     killed, other = trials_in(tmp_path / FOLDER)
     assert killed.state == TrialState.FAIL
     assert "killed 2 times" in killed.user_attrs["error"]
     assert other.state == COMPLETE
+
+
+@pytest.mark.slow
+def test_a_trial_that_got_on_between_kills_has_not_failed(csv_corpus: Path, tmp_path: Path) -> None:
+    sweep = (*SWEEP, f"data.table={csv_corpus}", "hydra.sweeper.n_trials=1", "data.batch_size=2")
+    for _ in range(3):
+        assert trained(tmp_path, sweep, KillPoint(STEP, 2)) == KILLED
+    assert trained(tmp_path, sweep) == 0
+    assert states(tmp_path / FOLDER) == [COMPLETE]
+    assert len(Run(tmp_path / FOLDER / "trial_000").record()["resumes"]) == 3
 
 
 @pytest.mark.slow

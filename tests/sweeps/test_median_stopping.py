@@ -7,6 +7,7 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from conftest import Outcome, RunCommand
+from depression_vr.entry import TARGETS_VARIABLE
 from depression_vr.runs.run import Run
 from depression_vr.sweeps.storage import open_storage
 from studies import TINY
@@ -96,3 +97,22 @@ def test_a_pruner_that_optuna_has_not_is_refused(train: RunCommand) -> None:
     outcome = train(*CALLBACK, "callbacks.median_stopping.pruner._target_=optuna.pruners.Nosuch")
     assert outcome.code == 2
     assert "callbacks.median_stopping" in outcome.err
+
+
+def test_a_study_that_was_out_of_reach_is_tried_again(
+    train: RunCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(TARGETS_VARIABLE, "reachable.*")
+    study = study_of(maes=0.1)
+    hidden = Path("study.db").rename("hidden.db")
+    Path("study.db").write_text("no database")
+    back = (
+        "+callbacks.back._target_=reachable.BackAfter",
+        f"+callbacks.back.file={hidden}",
+        "+callbacks.back.epoch=1",
+    )
+    outcome = train(*CALLBACK, *back)
+    assert outcome.code == 0, outcome.err
+    assert outcome.err.count("cannot be reached") == 1
+    assert Run(Path("run")).record()["stopped_early"]["epoch"] == 2
+    assert list(study.trials[3].intermediate_values) == [2]

@@ -1,5 +1,6 @@
 """Trials in processes of their own, two at a time, in one study."""
 
+import os
 import signal
 import subprocess
 import time
@@ -15,18 +16,19 @@ from depression_vr.runs.run import Run
 from studies import TINY, states, sweep, swept, trials_in
 
 COMPLETE, FAIL, RUNNING = TrialState.COMPLETE, TrialState.FAIL, TrialState.RUNNING
+LONG = "trainer.max_epochs=15"
+RESUMABLE = "callbacks.resume.every_n_steps=1"
 PARALLEL = (
-    "-m", "hparams_search=sta_drn_optuna", *TINY, "callbacks.resume.every_n_steps=1",
+    "-m", "hparams_search=sta_drn_optuna", *TINY, RESUMABLE,
     "hydra.sweeper.n_jobs=2",
 )  # fmt: skip
 FOLDER = Path("multirun/sta_drn_optuna_csv")
-LONG = "trainer.max_epochs=15"
 
 
 @contextmanager
-def sweeping(folder: Path, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+def sweeping(folder: Path, *arguments: str, terminal: bool = False) -> Iterator["subprocess.Popen[bytes]"]:
     """A sweep in a process, two of whose trials have written checkpoints."""
-    process = sweep(folder, *arguments)
+    process = sweep(folder, *arguments, terminal=terminal)
     trials = [folder / FOLDER / f"trial_00{number}" / "checkpoints" for number in (0, 1)]
     while not all(list(checkpoints.glob("resume-*.ckpt")) for checkpoints in trials):
         time.sleep(0.05)
@@ -66,7 +68,12 @@ def test_a_killed_worker_costs_no_trial(csv_corpus: Path, tmp_path: Path) -> Non
         process.wait()
     assert process.returncode == 0, (tmp_path / "sweep.out").read_text()
     assert states(tmp_path / FOLDER) == [COMPLETE] * 2
-    assert len(Run(tmp_path / FOLDER / "trial_000").record()["resumes"]) == 1
+    # joblib has ended the other one too; either may be the one for which memory does not suffice
+    first, other = (Run(tmp_path / FOLDER / f"trial_00{number}").record() for number in (0, 1))
+    assert len(first["resumes"]) == len(other["resumes"]) == 1
+    assert (
+        other["resumes"][0]["started"] >= first["ended"] or first["resumes"][0]["started"] >= other["ended"]
+    )
 
 
 @pytest.mark.slow
@@ -94,3 +101,55 @@ def test_trials_that_outlive_a_killed_sweep_are_waited_for(csv_corpus: Path, tmp
     assert states(tmp_path / FOLDER) == [COMPLETE] * 2
     for number in (0, 1):
         assert "resumes" not in Run(tmp_path / FOLDER / f"trial_00{number}").record()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
+def test_ctrl_c_in_a_terminal_leaves_checkpoints(csv_corpus: Path, tmp_path: Path, launcher: str) -> None:
+    own = (f"data.table={csv_corpus}", f"hydra/launcher={launcher}", "hydra.sweeper.n_trials=2", LONG)
+    with sweeping(tmp_path, *PARALLEL, *own, terminal=True) as process:
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: whoever is in the foreground gets it
+        assert process.wait() == 130, (tmp_path / "sweep.out").read_text()
+    assert states(tmp_path / FOLDER) == [RUNNING] * 2
+    runs = [Run(tmp_path / FOLDER / f"trial_00{number}") for number in (0, 1)]
+    assert [run.record()["status"] for run in runs] == ["interrupted"] * 2
+
+
+@pytest.mark.slow
+def test_no_worker_outlives_a_killed_sweep(csv_corpus: Path, tmp_path: Path) -> None:
+    own = (f"data.table={csv_corpus}", "hydra/launcher=joblib", "hydra.sweeper.n_trials=2", LONG)
+    with sweeping(tmp_path, *PARALLEL, *own) as process:
+        workers = [process_of(tmp_path, number) for number in (0, 1)]
+        process.kill()
+        process.wait()
+    _, alive = psutil.wait_procs(workers, timeout=60)
+    assert not alive
+    for number in (0, 1):  # what they were at has ended as it would have
+        assert Run(tmp_path / FOLDER / f"trial_00{number}").is_finished
+    assert swept(tmp_path, *PARALLEL, *own) == 0
+    assert states(tmp_path / FOLDER) == [COMPLETE] * 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_grid_names_the_runs_whose_worker_was_ended(
+    csv_corpus: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    own = ("hydra.sweep.dir=grid", "resume=auto", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    grid = ("-m", *TINY, f"data.table={csv_corpus}", *own, "seed=0,1", LONG, RESUMABLE)
+    process = sweep(tmp_path, *grid)
+    runs = tmp_path / "grid"
+    while len(list(runs.glob("*/checkpoints/resume-*.ckpt"))) < 2:
+        time.sleep(0.05)
+        assert process.poll() is None, (tmp_path / "sweep.out").read_text()
+    (first,) = runs.glob("0_*")
+    os.kill(Run(first).record()["process"]["pid"], number)
+    assert process.wait() == 2
+    said = (tmp_path / "sweep.out").read_text()
+    assert "runs have failed or were stopped:" in said
+    assert f"{first}: {'interrupted' if number == signal.SIGTERM else 'killed'}" in said
+    assert "resume=auto" in said
+    assert "Traceback" not in said
+    assert swept(tmp_path, *grid) == 0
+    assert all(Run(folder).is_finished for folder in runs.glob("?_*"))
+    assert len(Run(first).record()["resumes"]) == 1

@@ -102,21 +102,6 @@ def test_a_study_keeps_to_its_corpus(command: RunCommand, csv_corpus: Path) -> N
 
 
 @pytest.mark.slow
-def test_a_trial_that_finished_unheard_is_told_and_not_repeated(
-    command: RunCommand, csv_corpus: Path
-) -> None:
-    search = (*SEARCH, f"data.table={csv_corpus}", "hydra.sweeper.n_trials=1")
-    assert command("train", *search).code == 0
-    (told,) = trials_in(SWEEP)
-    (SWEEP / "study.db").unlink()  # the study is lost: its first trial has the same settings again
-    started = Run(SWEEP / "trial_000").record()["started"]
-    assert command("train", *search).code == 0
-    (again,) = trials_in(SWEEP)
-    assert (again.params, again.value) == (told.params, told.value)
-    assert Run(SWEEP / "trial_000").record()["started"] == started
-
-
-@pytest.mark.slow
 def test_proposals_depend_on_seed_number_and_history_only(command: RunCommand, csv_corpus: Path) -> None:
     search = (*SEARCH, f"data.table={csv_corpus}", "hydra.sweeper.sampler.n_startup_trials=1")
     assert command("train", *search, "hydra.sweeper.n_trials=3").code == 0
@@ -156,16 +141,6 @@ def test_what_cannot_be_searched_is_refused_before_the_first_trial(
     assert "Traceback" not in outcome.err
     assert not list(Path().rglob("record.json"))
     assert not Path("outputs").exists()
-
-
-@pytest.mark.parametrize("name", ["sta_drn_optuna", "plegdf_fglscf_optuna"])
-def test_every_search_composes(command: RunCommand, csv_corpus: Path, name: str) -> None:
-    """So far that its protocol is looked at, and refused."""
-    outcome = command(
-        "train", "-m", f"hparams_search={name}", "data=csv", f"data.table={csv_corpus}",
-        "data.protocol=train_dev_merged",
-    )  # fmt: skip
-    assert "no development partition" in outcome.err
 
 
 def test_a_journal_file_is_a_storage_too(command: RunCommand, csv_corpus: Path) -> None:

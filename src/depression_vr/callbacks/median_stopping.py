@@ -20,7 +20,7 @@ class MedianStopping(pl.Callback):
     Hydra's sweepers cannot stop a trial, so it stops itself, is evaluated and finishes like any other. What a
     resumed trial reports again replaces what it had reported. Where the trial has ended in the study before,
     as for a run that reproduces it, the training stops at the epoch at which the trial did. A study that
-    cannot be reached is warned of once and stops no training.
+    cannot be reached is warned of once, tried again after the next epoch, and stops no training meanwhile.
 
     Args:
         pruner: as Optuna's `MedianPruner`, whose steps are epochs.
@@ -40,7 +40,7 @@ class MedianStopping(pl.Callback):
         self.trial = trial
         self.stopped_early: dict[str, Any] | None = None
         self._opened: BaseStorage | None = None
-        self._is_reachable = True
+        self._has_warned = False
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Report, and stop all processes where the first one finds that the trial should."""
@@ -58,17 +58,17 @@ class MedianStopping(pl.Callback):
             )
 
     def _should_stop(self, epoch: int, mae: float) -> bool:
-        if not self._is_reachable:
-            return False
         try:
             return self._reported(epoch, mae)
         except Exception as error:  # of any database; the training is worth more than the report
-            self._is_reachable = False
-            log.warning(
-                "warning: the study %s cannot be reached and stops no training: %s",
-                self.study_name,
-                str(error).partition("\n")[0],
-            )
+            self._opened = None
+            if not self._has_warned:
+                self._has_warned = True
+                log.warning(
+                    "warning: the study %s cannot be reached and stops no training until it can: %s",
+                    self.study_name,
+                    str(error).partition("\n")[0],
+                )
             return False
 
     def _reported(self, epoch: int, mae: float) -> bool:

@@ -7,7 +7,8 @@ from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from depression_vr.sweeps.study import DONE, best_trial
+from depression_vr.sweeps.ending import first_line
+from depression_vr.sweeps.study import DONE, best_trial, development_mae
 from depression_vr.sweeps.trials import ERROR
 
 _SAID = {TrialState.COMPLETE: "finished", TrialState.PRUNED: "stopped early", TrialState.FAIL: "failed"}
@@ -55,10 +56,10 @@ class Display:
             return
         best = best_trial(self._study)
         assert best is not None
-        so_far = f"best so far {best.value:.2f}, trial {best.number}"
+        so_far = f"best so far {development_mae(best):.2f}, trial {best.number}"
         self.say(
-            f"trial {trial.number} {_SAID[trial.state]}: development MAE {trial.value:.2f} ({so_far}; "
-            f"{self._done()} of {self._progress.tasks[0].total:.0f} trials)"
+            f"trial {trial.number} {_SAID[trial.state]}: development MAE {development_mae(trial):.2f} "
+            f"({so_far}; {self._done()} of {self._progress.tasks[0].total:.0f} trials)"
         )
         self._progress.update(self._task, completed=self._done(), description=so_far)
 
@@ -73,8 +74,3 @@ class Display:
 def short(value: Any) -> str:
     """A setting as people read it."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def first_line(error: str) -> str:
-    """Of an error; its run's log has the others."""
-    return error.partition("\n")[0]

@@ -28,6 +28,12 @@ def told_in_one_message() -> Iterator[None]:
         sys.exit(INTERRUPTED)
 
 
+def first_line(error: str) -> str:
+    """Of an error, with the first of its problems where it announces some; the run's log has the others."""
+    line, _, others = error.partition("\n")
+    return f"{line} {others.partition(chr(10))[0].strip()}".strip() if line.endswith(":") else line
+
+
 def _end(message: str) -> None:
     print(f"error: {message}", file=sys.stderr)  # Hydra's handlers may be those of a run by now
     sys.exit(_USER_ERROR)

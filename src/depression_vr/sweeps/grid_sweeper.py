@@ -5,16 +5,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.utils import JobReturn, JobStatus
+from hydra.errors import HydraException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from depression_vr.errors import Problem, UserError
 from depression_vr.runs.console import print_runs
-from depression_vr.runs.listing import find_runs, summaries
-from depression_vr.sweeps.ending import told_in_one_message
+from depression_vr.runs.listing import RunSummary, find_runs, summaries
+from depression_vr.sweeps.ending import first_line, told_in_one_message
+from depression_vr.sweeps.gpus import refuse_hidden_gpus
+from depression_vr.sweeps.workers import make_known
 
 
 class GridSweeper(BasicSweeper):
@@ -29,6 +34,7 @@ class GridSweeper(BasicSweeper):
         """Take what Hydra gives every sweeper."""
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
         assert self.launcher is not None
+        make_known(self.launcher)
         self.launcher = self._patient = _Patient(self.launcher)
 
     def sweep(self, arguments: list[str]) -> Any:
@@ -38,25 +44,36 @@ class GridSweeper(BasicSweeper):
             arguments: overrides of the command line.
         """
         assert self.config is not None
-        folder = Path(self.config.hydra.sweep.dir)
+        folder = Path(self.config.hydra.sweep.dir).absolute()
         with told_in_one_message():
+            refuse_hidden_gpus(self.config, self._patient.launcher)
             try:
                 returns = super().sweep(arguments)
             finally:
                 runs = summaries(find_runs([folder]))
                 if runs:
                     print_runs(runs, len(runs))
-            self._refuse_failures(folder)
+            self._refuse_failures(folder, runs)
         return returns
 
-    def _refuse_failures(self, folder: Path) -> None:
+    def _refuse_failures(self, folder: Path, runs: Sequence[RunSummary]) -> None:
+        """Name what has not come to its end; where a launcher was lost, only the records know of it."""
         failed = self._patient.failed
-        if not failed:
+        problems = [Problem(place, _said(error)) for place, error in failed]
+        told = {place for place, _ in failed}
+        problems += [
+            Problem(str(run.folder), run.remark or run.status)
+            for run in runs
+            if run.status != "finished" and str(run.folder) not in told
+        ]
+        if not problems and not self._patient.lost:
             return
+        lost = f"{self._patient.lost}; " if self._patient.lost else ""
+        ended = "have failed" if len(problems) == len(failed) else "have failed or were stopped"
         error = UserError(
-            f"{len(failed)} of {self._patient.count} runs have failed:",
+            f"{lost}{len(problems)} of {self._patient.count} runs {ended}:",
             where=str(folder),
-            problems=[Problem(place, _first_line(error)) for place, error in failed],
+            problems=problems,
             fix=f"mend the cause and give the same command again{self._finished_ones_kept(folder)}",
         )
         if all(isinstance(each, UserError) for _, each in failed):
@@ -79,12 +96,15 @@ class _Patient(Launcher):
 
     Attributes:
         failed: run directory, or overrides where it has none, and error.
+        lost: how the launcher itself has ended, such as by a worker that was killed; then some jobs were not
+            begun.
         count: of all jobs.
     """
 
     def __init__(self, launcher: Launcher) -> None:
         self.launcher = launcher
         self.failed: list[tuple[str, BaseException]] = []
+        self.lost = ""
         self.count = 0
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -92,8 +112,16 @@ class _Patient(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Launch all."""
-        returns = self.launcher.launch(job_overrides, initial_job_idx)
-        self.count += len(returns)
+        self.count += len(job_overrides)
+        try:
+            returns = self.launcher.launch(job_overrides, initial_job_idx)
+        except (HydraException, OmegaConfBaseException):
+            raise
+        except Exception as error:
+            if isinstance(self.launcher, BasicLauncher):
+                raise
+            self.lost = _said(error)
+            return []
         for job in returns:
             if job.status == JobStatus.FAILED:
                 self.failed.append((_place(job), job._return_value))
@@ -106,6 +134,6 @@ def _place(job: JobReturn) -> str:
     return str(folder or " ".join(job.overrides or ()))
 
 
-def _first_line(error: BaseException) -> str:
+def _said(error: BaseException) -> str:
     kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
-    return kind + str(error).partition("\n")[0]
+    return kind + first_line(str(error))

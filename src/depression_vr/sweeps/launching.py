@@ -1,10 +1,10 @@
 """Trials handed to a launcher of Hydra, several at a time, and stopped."""
 
 import logging
+import signal
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, wait
-from contextlib import nullcontext
 from pathlib import Path
 
 import psutil
@@ -16,7 +16,16 @@ from hydra_plugins.hydra_joblib_launcher.joblib_launcher import JoblibLauncher
 from hydra_plugins.hydra_submitit_launcher.submitit_launcher import SlurmLauncher
 from omegaconf.errors import OmegaConfBaseException
 
-from depression_vr.sweeps.trials import Launch, Standing, folder_of, process_of, standing_of
+from depression_vr.sweeps.ending import first_line
+from depression_vr.sweeps.trials import (
+    Launch,
+    Standing,
+    attempts_in,
+    folder_of,
+    process_of,
+    standing_of,
+)
+from depression_vr.sweeps.workers import make_known
 
 _SECONDS_BETWEEN_LOOKS = 0.5
 _FEWEST_OF_JOBLIB = 2
@@ -46,18 +55,19 @@ class Launching:
         if not self.is_here:  # its lines come between those of the trials' progress
             logging.getLogger("hydra_plugins").setLevel(logging.WARNING)
         self._stops = threading.Event()
-        self._alone = threading.Lock()
+        # joblib raises what ended a trial, also an exit
+        self._survived: type[BaseException] = Exception if self.is_here else BaseException
+        make_known(launcher)
         if isinstance(launcher, JoblibLauncher):
             # every trial is a launch of its own, and joblib would run a single job in this process
             launcher.joblib["n_jobs"] = max(_FEWEST_OF_JOBLIB, n_jobs)
 
-    def start(self, number: int, overrides: Sequence[str], *, alone: bool) -> Future[Launch]:
+    def start(self, number: int, overrides: Sequence[str]) -> Future[Launch]:
         """Start a trial; in this process, it has ended when this returns.
 
         Args:
             number: of the trial.
             overrides: its settings.
-            alone: not beside another one of which this is said: one of them kills processes.
 
         Raises:
             SystemExit: a trial in this process was asked to stop.
@@ -68,16 +78,18 @@ class Launching:
         if self.is_here:
             future.set_result(self._launched(number, whole))
         else:
-            work = threading.Thread(target=self._in_thread, args=(future, number, whole, alone), daemon=True)
+            work = threading.Thread(target=self._in_thread, args=(future, number, whole), daemon=True)
             work.start()
         return future
 
-    def _in_thread(self, future: Future[Launch], number: int, overrides: Sequence[str], alone: bool) -> None:
+    def _in_thread(self, future: Future[Launch], number: int, overrides: Sequence[str]) -> None:
+        # what this thread starts inherits the mask: a terminal's Ctrl-C is for the sweep, which tells its
+        # trials, and gives them the time for a checkpoint that submitit would not
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
         try:
-            with self._alone if alone else nullcontext():
-                future.set_result(self._launched(number, overrides))
-        except BaseException as error:  # joblib raises what ended a trial, also an exit
-            future.set_result(Launch(lost=_said(error)))
+            future.set_result(self._launched(number, overrides))
+        except BaseException as error:
+            future.set_exception(error)
 
     def _launched(self, number: int, overrides: Sequence[str]) -> Launch:
         folder = folder_of(self.folder, number)
@@ -86,13 +98,17 @@ class Launching:
                 return Launch()
         if self._stops.is_set() or standing_of(folder) == Standing.ENDED:
             return Launch()
+        before = attempts_in(folder)
+        raised = lost = ""
         try:
             (result,) = self.launcher.launch([list(overrides)], initial_job_idx=number)
+            if result.status == JobStatus.FAILED:
+                raised = _said(result._return_value)
         except (HydraException, OmegaConfBaseException) as error:
-            return Launch(raised=_said(error))
-        except Exception as error:  # of a pool or a cluster
-            return Launch(lost=_said(error))
-        return Launch(raised=_said(result._return_value) if result.status == JobStatus.FAILED else "")
+            raised = _said(error)
+        except self._survived as error:  # of a pool or a cluster
+            lost = _said(error)
+        return Launch(raised, lost, began=attempts_in(folder) > before)
 
     def stop(self, under_way: Mapping[Future[Launch], int]) -> None:
         """Ask the trials on this machine to stop, and wait until each has written its checkpoint.
@@ -123,4 +139,4 @@ class Launching:
 
 def _said(error: object) -> str:
     kind = "" if type(error).__module__.startswith("depression_vr.") else f"{type(error).__name__}: "
-    return kind + str(error).partition("\n")[0]
+    return kind + first_line(str(error))

@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from depression_vr.files import write_csv, write_text
-from depression_vr.sweeps.display import first_line, short
+from depression_vr.sweeps.display import short
+from depression_vr.sweeps.ending import first_line
 from depression_vr.sweeps.page import study_page
-from depression_vr.sweeps.study import DONE, best_trial, order_of_merit
+from depression_vr.sweeps.study import DONE, best_trial, development_mae, order_of_merit
 from depression_vr.sweeps.trials import ERROR, folder_of
 
 STATES = {
@@ -53,8 +54,8 @@ def trial_table(trials: list[FrozenTrial], folder: Path) -> pd.DataFrame:
     """One row per trial, finished ones before those stopped early, the best first.
 
     Returns:
-        ``trial, state, development_mae`` (in points; of those stopped early, the last epoch's), a column per
-        parameter, ``run`` (the run directory) and ``error``.
+        ``trial, state, development_mae`` (the run's best, in points), a column per parameter,
+        ``run`` (the run directory) and ``error``.
     """
     return pd.DataFrame(
         [_row(trial, folder_of(folder, trial.number)) for trial in sorted(trials, key=order_of_merit)]
@@ -65,7 +66,7 @@ def _row(trial: FrozenTrial, folder: Path) -> dict[str, Any]:
     return {
         "trial": trial.number,
         "state": STATES[trial.state],
-        "development_mae": trial.value,
+        "development_mae": development_mae(trial),
         **trial.params,
         "run": str(folder),
         "error": trial.user_attrs.get(ERROR, ""),

@@ -15,8 +15,7 @@ from optuna.distributions import BaseDistribution, distribution_to_json
 from depression_vr.errors import UserError
 from depression_vr.output import as_current
 from depression_vr.settings import determining_settings
-
-_NOTHING_TO_SELECT_BY = "train_dev_merged"
+from depression_vr.sweeps.study import first_value
 
 
 @dataclass(frozen=True)
@@ -33,27 +32,46 @@ class Search:
     fixed: Mapping[str, Any]
     deleted: Sequence[str]
 
-    def settings(self, loader: ConfigLoader, sweep: DictConfig) -> dict[str, str]:
-        """All that the trials have in common and their result depends on, and the search space.
+    @property
+    def in_common(self) -> list[str]:
+        """Overrides of all trials."""
+        return [*(f"{key}={value}" for key, value in self.fixed.items()), *self.deleted]
 
-        Args:
-            loader: that composes the configs of the trials.
-            sweep: config of the sweep.
+    def one_trial(self) -> list[str]:
+        """Overrides of a trial that has the first value of each parameter."""
+        return [*(f"{key}={first_value(values)}" for key, values in self.space.items()), *self.in_common]
 
-        Raises:
-            UserError: there is nothing to compare trials by.
-        """
-        common = [*(f"{key}={value}" for key, value in self.fixed.items()), *self.deleted]
-        with _composed(loader, sweep, common) as config:
-            if config.data.protocol == _NOTHING_TO_SELECT_BY:
-                raise UserError(
-                    f"data.protocol={_NOTHING_TO_SELECT_BY} has no development partition to compare by",
-                    where="config key data.protocol",
-                    fix="search with another protocol, then train with this one and what was found",
-                )
-            return determining_settings(config) | {
-                f"search space of {key}": _readable(distribution) for key, distribution in self.space.items()
-            }
+    def readable_space(self) -> dict[str, str]:
+        """The search space, by the names that a study keeps it by."""
+        return {f"search space of {key}": _readable(values) for key, values in self.space.items()}
+
+
+class Trials:
+    """The configs of a sweep's trials.
+
+    Args:
+        loader: that composes them.
+        sweep: config of the sweep.
+    """
+
+    def __init__(self, loader: ConfigLoader, sweep: DictConfig) -> None:
+        self._loader = loader
+        self._sweep = sweep
+
+    @contextmanager
+    def composed(self, overrides: Sequence[str]) -> Iterator[DictConfig]:
+        """The config of a trial, while Hydra is told that it runs."""
+        config = self._loader.load_sweep_config(self._sweep, list(overrides))
+        with read_write(config), open_dict(config):
+            config.hydra.job.num = 0
+            config.hydra.runtime.output_dir = config.hydra.sweep.dir
+        with as_current(config):
+            yield config
+
+    def settings(self, overrides: Sequence[str]) -> dict[str, str]:
+        """All that the result of a trial depends on."""
+        with self.composed(overrides) as config:
+            return determining_settings(config)
 
 
 def read_search(overrides: Sequence[str]) -> Search:
@@ -83,14 +101,3 @@ def read_search(overrides: Sequence[str]) -> Search:
 def _readable(distribution: BaseDistribution) -> str:
     attributes: dict[str, Any] = json.loads(distribution_to_json(distribution))["attributes"]
     return json.dumps(attributes, sort_keys=True)
-
-
-@contextmanager
-def _composed(loader: ConfigLoader, sweep: DictConfig, overrides: Sequence[str]) -> Iterator[DictConfig]:
-    """The config of a trial, while Hydra is told that it runs."""
-    config = loader.load_sweep_config(sweep, list(overrides))
-    with read_write(config), open_dict(config):
-        config.hydra.job.num = 0
-        config.hydra.runtime.output_dir = config.hydra.sweep.dir
-    with as_current(config):
-        yield config

@@ -11,30 +11,13 @@ class StudySweeper(Sweeper):
     """Trials of an Optuna study, which the same command goes on with: see `StudySweep`.
 
     Args:
-        sampler: config of one of Optuna's samplers, with its seed.
-        storage: where the study is, as `open_storage` takes it.
-        study_name: its name.
-        n_trials: finished and early-stopped trials that are wanted in all.
-        n_jobs: trials at a time.
-        most_failures_in_a_row: after which the sweep ends.
-        params: what is searched, as sweeping overrides by key.
+        settings: as `StudySweep` takes them.
     """
 
-    def __init__(
-        self,
-        sampler: DictConfig,
-        storage: str,
-        study_name: str,
-        n_trials: int,
-        n_jobs: int,
-        most_failures_in_a_row: int,
-        params: DictConfig | None,
-    ) -> None:
+    def __init__(self, **settings: Any) -> None:
         from depression_vr.sweeps.study_sweep import StudySweep  # noqa: PLC0415, it brings Optuna
 
-        self.sweeping = StudySweep(
-            sampler, storage, study_name, n_trials, n_jobs, most_failures_in_a_row, params
-        )
+        self.sweeping = StudySweep(**settings)
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Hydra's."""

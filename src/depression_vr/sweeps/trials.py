@@ -4,7 +4,7 @@ import math
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -14,15 +14,20 @@ import psutil
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from depression_vr.errors import UserError
+from depression_vr.errors import Problem, UserError
 from depression_vr.runs.listing import summary_of
+from depression_vr.runs.resume_files import resume_files
 from depression_vr.runs.run import Run
+from depression_vr.settings import determining_settings
+from depression_vr.sweeps.study import DEVELOPMENT_MAE
 
 ERROR = "error"
 """User attribute of a failed trial."""
 _KILLS = "times killed"
+_KILLED_AFTER = "killed after checkpoint"
 _MOST_KILLS = 2
 _CORPUS = "corpus"
+_ABSENT = "nothing"
 _SECONDS_OF_SILENCE = 1800.0
 """After which a run on another machine counts as killed. It writes a checkpoint every 10 minutes."""
 
@@ -34,10 +39,12 @@ class Launch:
     Attributes:
         raised: the error of the trial.
         lost: why nothing is known of the trial, such as that its process was killed.
+        began: whether the trial has begun, or gone on, since it was launched.
     """
 
     raised: str = ""
     lost: str = ""
+    began: bool = True
 
 
 class Standing(Enum):
@@ -69,7 +76,14 @@ def standing_of(folder: Path) -> Standing:
 
 def _is_this_process(folder: Path) -> bool:
     process = Run(folder).record().get("process") or {}
-    return process.get("pid") == os.getpid()
+    return (process.get("host"), process.get("pid")) == (platform.node(), os.getpid())
+
+
+def attempts_in(folder: Path) -> int:
+    """How many times the trial in a run directory has begun or gone on."""
+    if not Run(folder).record_file.is_file() or summary_of(folder).status == "damaged":
+        return 0
+    return 1 + len(Run(folder).record().get("resumes", []))
 
 
 def _is_silent(folder: Path) -> bool:
@@ -105,7 +119,7 @@ def settle(study: Study, number: int, folder: Path, launch: Launch) -> bool:
         study: of the trial.
         number: of the trial, which the study has as running.
         folder: its run directory, which nobody is working on.
-        launch: what its launcher has said, for a trial that has left no record.
+        launch: what its launcher has said, for a trial whose record does not say how it ended.
 
     Returns:
         Whether it has ended; else it is to go on from its checkpoint, or to begin.
@@ -114,19 +128,31 @@ def settle(study: Study, number: int, folder: Path, launch: Launch) -> bool:
     if standing == Standing.ENDED:
         _tell_the_end(study, number, folder)
         return True
-    if standing == Standing.INTERRUPTED:
-        return False
-    if standing == Standing.ABSENT and launch.raised:
+    if launch.raised:  # also of a trial that was refused to go on, or could not write its record any more
         fail(study, number, launch.raised)
         return True
-    trial = _trial(study, number)
-    kills = trial.user_attrs.get(_KILLS, 0) + 1
-    study._storage.set_trial_user_attr(trial._trial_id, _KILLS, kills)
+    if not launch.began or standing == Standing.INTERRUPTED:
+        return False
+    kills = _kills(study, number, folder)
     if kills < _MOST_KILLS:
         return False
     said = f": {launch.lost}" if launch.lost else ""
-    fail(study, number, f"its process was killed {kills} times, perhaps because memory ran out{said}")
+    fail(
+        study,
+        number,
+        f"its process was killed {kills} times at the same place, perhaps because memory ran out{said}",
+    )
     return True
+
+
+def _kills(study: Study, number: int, folder: Path) -> int:
+    """How often the trial was killed since its last checkpoint, this time included."""
+    trial = _trial(study, number)
+    newest = next((file.name for file in resume_files(Run(folder).checkpoints)), None)
+    before = trial.user_attrs.get(_KILLS, 0) if trial.user_attrs.get(_KILLED_AFTER) == newest else 0
+    study._storage.set_trial_user_attr(trial._trial_id, _KILLED_AFTER, newest)
+    study._storage.set_trial_user_attr(trial._trial_id, _KILLS, before + 1)
+    return int(before + 1)
 
 
 def was_killed(study: Study, number: int) -> bool:
@@ -148,10 +174,13 @@ def _tell_the_end(study: Study, number: int, folder: Path) -> None:
         fail(study, number, "it has no development MAE, by which trials are compared")
     elif not _is_of_the_corpus(study, Run(folder)):
         fail(study, number, "its corpus is not the one that the study began with: begin another study")
-    elif Run(folder).record().get("stopped_early"):
-        study.tell(number, state=TrialState.PRUNED)
     else:
-        study.tell(number, summary.development_mae)
+        trial = _trial(study, number)
+        study._storage.set_trial_user_attr(trial._trial_id, DEVELOPMENT_MAE, summary.development_mae)
+        if Run(folder).record().get("stopped_early"):
+            study.tell(number, state=TrialState.PRUNED)
+        else:
+            study.tell(number, summary.development_mae)
 
 
 def _is_of_the_corpus(study: Study, run: Run) -> bool:
@@ -170,3 +199,47 @@ def _error(folder: Path) -> str:
 
 def _trial(study: Study, number: int) -> FrozenTrial:
     return study.get_trials(deepcopy=False)[number]
+
+
+def refuse_foreign_trials(study: Study, folder: Path) -> None:
+    """Refuse a sweep folder with trials that the study does not know.
+
+    Raises:
+        UserError: there are some.
+    """
+    ours = {folder_of(folder, trial.number) for trial in study.get_trials(deepcopy=False)}
+    others = sorted(path for path in folder.glob("trial_*") if path not in ours)
+    if others:
+        raise UserError(
+            f"the folder holds {others[0].name}, of which the study {study.study_name} knows nothing",
+            where=str(folder),
+            fix="go on with the study that it belongs to, or name another folder for this one: "
+            "hydra.sweep.dir=FOLDER",
+        )
+
+
+def refuse_another_run(folder: Path, settings: Mapping[str, str]) -> None:
+    """Refuse a run directory with another run than the trial whose it should be.
+
+    Args:
+        folder: the run directory, or where it is going to be.
+        settings: all that the trial's result depends on.
+
+    Raises:
+        UserError: they differ.
+    """
+    run = Run(folder)
+    if not run.config_file.is_file():
+        return
+    found = determining_settings(run.config())
+    different = [key for key in sorted({*found, *settings}) if found.get(key) != settings.get(key)]
+    if different:
+        raise UserError(
+            "the run directory does not hold this study's trial, but a run with other settings:",
+            where=str(folder),
+            problems=[
+                Problem(key, f"{found.get(key, _ABSENT)} there, {settings.get(key, _ABSENT)} in the study")
+                for key in different
+            ],
+            fix="move the run away, or sweep in another folder: hydra.sweep.dir=FOLDER",
+        )
