@@ -3,11 +3,13 @@
 ``python -m depression_vr.wandb_dashboard project=depression-vr``
 """
 
+import os
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from depression_vr.entry import entry_point
+from depression_vr.loggers.wandb_privacy import QUIET_ENVIRONMENT
 from depression_vr.wandb_project.dashboard import Wanted, make_dashboard
 
 
@@ -15,6 +17,7 @@ from depression_vr.wandb_project.dashboard import Wanted, make_dashboard
 def main(config: DictConfig) -> None:
     """Print its address."""
     keys: Any = OmegaConf.to_container(config, resolve=True)
+    os.environ.update(QUIET_ENVIRONMENT)  # W&B has no setting for it
     make_dashboard(Wanted(**keys))
 
 

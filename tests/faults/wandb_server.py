@@ -28,6 +28,9 @@ class WandbServer(ThreadingHTTPServer):
         asked: paths of requests and names of queries.
         received: whole requests.
         refused: part of the paths that are answered with an error; none where empty.
+        held: part of the paths that are never answered; none where empty.
+        behaviour_after: a query, and the behaviour that begins with it.
+        has_features: it says which features it has, as wandb.ai does and older servers do not.
     """
 
     daemon_threads = True
@@ -38,6 +41,9 @@ class WandbServer(ThreadingHTTPServer):
         self.asked: list[str] = []
         self.received: list[Received] = []
         self.refused = ""
+        self.held = ""
+        self.behaviour_after: tuple[str, Behaviour] | None = None
+        self.has_features = False
         self.released = threading.Event()
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -69,6 +75,18 @@ class WandbServer(ThreadingHTTPServer):
         chunks = [body["files"][file]["content"] for body in bodies if file in body.get("files", {})]
         return [json.loads(line) for chunk in chunks for line in chunk]
 
+    def history(self) -> dict[str, list[dict[str, Any]]]:
+        """The rows of each run by its id. A row that comes again takes the place of the earlier one."""
+        rows: dict[str, dict[int, Any]] = {}
+        for each in self.received:
+            if not each.path.endswith("/file_stream"):
+                continue
+            own = rows.setdefault(each.path.split("/")[-2], {})
+            chunk = json.loads(each.body).get("files", {}).get("wandb-history.jsonl")
+            for number, line in enumerate(chunk["content"] if chunk else ()):
+                own[chunk["offset"] + number] = json.loads(line)
+        return {run: [own[number] for number in sorted(own)] for run, own in rows.items()}
+
     def ended_with(self) -> int:
         """The exit code of the run that was sent."""
         bodies = [json.loads(each.body) for each in self.received if each.path.endswith("/file_stream")]
@@ -90,6 +108,8 @@ class WandbServer(ThreadingHTTPServer):
             project = {"id": "p", "name": given["project"], "entity": {"id": "e", "name": "lab"}}
             run = {"id": "r", "name": given["name"], "config": "{}", "project": project}
             return {"upsertBucket": {"bucket": run | {"historyLineCount": 0}, "inserted": True}}
+        if name == "RunResumeStatus":
+            return {"model": self._resume_status(given["name"])}
         if name == "CreateRunFiles":
             files = [{"name": file, "uploadUrl": f"{self.url}/{file}"} for file in given["files"]]
             return {"createRunFiles": {"runID": "r", "uploadHeaders": [], "files": files}}
@@ -104,6 +124,19 @@ class WandbServer(ThreadingHTTPServer):
             }
             return {"viewer": viewer, "serverInfo": None}
         return self._answer_about_artifacts(name, given.get("input") or given)
+
+    def _resume_status(self, run: str) -> dict[str, Any] | None:
+        """What it has of a run that goes on; None of one that it does not know."""
+        if run not in [begun["name"] for begun in self.queries("UpsertBucket")]:
+            return None
+        rows = [json.dumps(row) for row in self.history().get(run, [])]
+        bucket = {
+            "id": "r", "name": run, "displayName": run, "summaryMetrics": "{}", "config": "{}", "tags": [],
+            "group": None, "jobType": None, "notes": None, "logLineCount": 0, "eventsLineCount": 0,
+            "historyLineCount": len(rows), "historyTail": json.dumps(rows[-1:]), "eventsTail": "[]",
+            "wandbConfig": json.dumps({"t": 1}),
+        }  # fmt: skip
+        return {"id": "p", "name": "depression-vr", "entity": {"id": "e", "name": "lab"}, "bucket": bucket}
 
     def _answer_about_artifacts(self, name: str | None, given: dict[str, Any]) -> dict[str, Any]:
         if name == "CreateArtifact":
@@ -121,7 +154,8 @@ class WandbServer(ThreadingHTTPServer):
             return {"commitArtifact": {"artifact": {"id": given["artifactID"], "digest": "d"}}}
         if name == "UseArtifact":
             return {"useArtifact": {"artifact": {"id": given["artifactID"]}}}
-        return {"model": None, "project": None, "serverInfo": None}
+        features: dict[str, Any] | None = {"features": []} if self.has_features else None
+        return {"model": None, "project": None, "serverInfo": features}
 
     def _place_for(self, file: dict[str, Any]) -> dict[str, Any]:
         path = f"artifacts/{file['artifactID']}/{file['name']}"
@@ -144,7 +178,11 @@ class _Request(BaseHTTPRequestHandler):
         self.server.received.append(Received(self.command, self.path, headers, body))
         query = json.loads(body) if self.path == "/graphql" else None
         self.server.asked.append(self.path if query is None else query.get("operationName", ""))
-        if self.server.behaviour == "hangs":
+        if self.server.behaviour_after and self.server.behaviour_after[0] == self.server.asked[-1]:
+            self.server.behaviour = self.server.behaviour_after[1]
+            self.server.behaviour_after = None
+        is_held = self.server.held and self.server.held in self.path
+        if self.server.behaviour == "hangs" or is_held:
             self.server.released.wait()
             return
         is_refused = self.server.refused and self.server.refused in self.path

@@ -1,32 +1,23 @@
-"""What a W&B server gets of an offline run: what W&B's own reader finds in its files."""
+"""What a W&B server gets of an offline run: what `wandb_sync` sends of its files."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-from depression_vr.loggers.wandb_privacy import SYNC_ENVIRONMENT
+import pytest
+
+from depression_vr.wandb_project.sending import send
+from depression_vr.wandb_project.unsent import find_unsent
 from wandb_server import WandbServer
 
 
 def synced(run_folder: Path) -> WandbServer:
     """Send the offline W&B run of a run directory to a server on this machine; returns what that has got."""
-    (files,) = run_folder.glob("wandb/offline-run-*")
+    (unsent,) = find_unsent([run_folder], online=False).unsent
     server = WandbServer()
-    environment = {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"}
-    environment |= SYNC_ENVIRONMENT | {
-        "WANDB_BASE_URL": server.url,
-        "WANDB_API_KEY": "k" * 40,
-    }
-    try:
-        subprocess.run(
-            [Path(sys.executable).with_name("wandb"), "sync", files.name],
-            cwd=files.parent,  # from where files of artifacts are sent
-            env=environment,
-            check=True,
-            capture_output=True,
-            timeout=60,
-        )
-    finally:
-        server.go_away()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WANDB_BASE_URL", server.url)
+        patch.setenv("WANDB_API_KEY", "k" * 40)
+        try:
+            send(unsent, project=None, entity=None)
+        finally:
+            server.go_away()
     return server

@@ -65,6 +65,9 @@ def test_what_is_wished_for_is_said_before_anything_is_sent(
     wandb_logger("project", "name", str(tmp_path), mode="offline", **{wish: True})
     assert [message for message in caplog.messages if said in message and wish in message]
     assert not list(tmp_path.iterdir())
+    caplog.clear()
+    wandb_logger("project", "name", str(tmp_path), mode="disabled", **{wish: True})
+    assert not caplog.messages
 
 
 def test_artifacts_of_an_online_run_tell_no_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

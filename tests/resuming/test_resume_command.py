@@ -272,12 +272,20 @@ def test_wandb_goes_on_with_the_same_run_and_logs_no_step_twice(table: Path, tmp
     kill = KillPoint("torch.optim.adamw:AdamW.step", 8)
     assert trained(tmp_path, [*SMALL, f"data.table={table}", *own], kill) == KILLED
     (of_the_killed,) = tmp_path.glob("run/wandb/offline-run-*")
+    known = (tmp_path / "run" / "wandb" / "id.json").read_text()
     train = [sys.executable, "-m", "depression_vr.train", "resume=run"]
     subprocess.run(train, cwd=tmp_path, check=True)
+    assert (tmp_path / "run" / "wandb" / "id.json").read_text() == known  # the salt too
     (file,) = tmp_path.glob("run/wandb/offline-run-*/*.wandb")
     assert file.parent != of_the_killed
     assert file.name == f"run-{of_the_killed.name.rpartition('-')[2]}.wandb"
-    rows = synced(tmp_path / "run").streamed("wandb-history.jsonl")
+    server = synced(tmp_path / "run")
+    rows = server.streamed("wandb-history.jsonl")
     steps = [row["trainer/global_step"] for row in rows if "training/loss_step" in row]
     assert steps == list(range(14))
     assert sum("results/predictions" in row for row in rows) == 1
+    (table,) = (body for name, body in server.uploads().items() if "/predictions_" in name)
+    sent = pd.DataFrame(**json.loads(table)).set_index("video")["score"]
+    names = pd.read_csv(tmp_path / "run" / "wandb" / "ids.csv").set_index("id")["video_id"]
+    scores = Run(tmp_path / "run").predictions().set_index("video_id")["label"]
+    assert sent.rename(index=names).to_dict() == scores.to_dict()

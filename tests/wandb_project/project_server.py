@@ -1,13 +1,12 @@
-"""A W&B server with a project: its runs' histories, its reports and its views of the workspace."""
+"""A W&B server with a project: its reports and its views of the workspace."""
 
-import json
 from typing import Any
 
 from wandb_server import Behaviour, WandbServer
 
 
 class ProjectServer(WandbServer):
-    """Keeps what is logged and what is saved as W&B's does.
+    """Keeps what is saved as W&B's does.
 
     Attributes:
         projects: names of the projects that there are.
@@ -18,18 +17,6 @@ class ProjectServer(WandbServer):
         self.projects = ["depression-vr"]
         self.views: dict[str, dict[str, Any]] = {}
         super().__init__(behaviour)
-
-    def history(self) -> dict[str, list[dict[str, Any]]]:
-        """The rows of each run by its id. A row that comes again takes the place of the earlier one."""
-        rows: dict[str, dict[int, Any]] = {}
-        for each in self.received:
-            if not each.path.endswith("/file_stream"):
-                continue
-            own = rows.setdefault(each.path.split("/")[-2], {})
-            chunk = json.loads(each.body).get("files", {}).get("wandb-history.jsonl")
-            for number, line in enumerate(chunk["content"] if chunk else ()):
-                own[chunk["offset"] + number] = json.loads(line)
-        return {run: [own[number] for number in sorted(own)] for run, own in rows.items()}
 
     def answer(self, query: dict[str, Any]) -> dict[str, Any]:
         text, given = query["query"], query.get("variables") or {}

@@ -15,12 +15,11 @@ def logged_in(monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour = "works") -
     """The server; nothing that W&B knew before this test counts, and it gives up early."""
     wandb.teardown()
     server = ProjectServer(behaviour)
-    for name in ("WANDB_SERVICE", "WANDB_MODE", "HTTP_PROXY", "http_proxy"):
+    for name in ("WANDB_ERROR_REPORTING", "WANDB_MODE", "HTTP_PROXY", "http_proxy"):
         monkeypatch.delenv(name, raising=False)
     for name, value in {
         "WANDB_BASE_URL": server.url,
         "WANDB_API_KEY": "k" * 40,
-        "WANDB_ERROR_REPORTING": "false",
         "WANDB_INIT_TIMEOUT": "5",
         "WANDB__GRAPHQL_RETRY_MAX": "1",
         "WANDB__FILE_STREAM_RETRY_MAX": "1",

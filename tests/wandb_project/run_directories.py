@@ -6,6 +6,7 @@ from pathlib import Path
 
 import wandb
 
+from depression_vr.loggers.wandb_reach import Mode
 from depression_vr.loggers.weights_and_biases import wandb_logger
 from depression_vr.runs.process import this_process
 from depression_vr.runs.run import Run
@@ -31,15 +32,16 @@ def wandb_files(run: Path, name: str, *, is_sent: bool = False) -> Path:
     return folder
 
 
-def log_rows(folder: Path, rows: int, *, after: int = 0) -> str:
-    """Log rows of a development MAE that falls from 20 on, offline; returns the W&B run's id.
+def log_rows(folder: Path, rows: int, *, after: int = 0, mode: Mode = "offline") -> str:
+    """Log rows of a development MAE that falls from 20 on; returns the W&B run's id.
 
     Args:
         folder: the run directory.
         rows: how many the run has then.
         after: how many a process before has left, which this one goes on after.
+        mode: as the logger takes it.
     """
-    logger = wandb_logger("depression-vr", "sta_drn_seed0", str(folder), mode="offline")
+    logger = wandb_logger("depression-vr", "sta_drn_seed0", str(folder), mode=mode)
     if after:
         logger.resume_at(after)
     for epoch in range(after, rows):

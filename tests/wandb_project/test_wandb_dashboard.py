@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import wandb
 
 from conftest import RunCommand
 from depression_vr.files import write_json
@@ -42,7 +43,7 @@ def saved(command: RunCommand, *arguments: str) -> dict[str, Any]:
     return content
 
 
-def test_a_report_compares_networks_over_seeds_on_each_corpus(command: RunCommand) -> None:
+def test_a_report_compares_recipes_over_seeds_on_each_corpus(command: RunCommand) -> None:
     report = saved(command, "corpora=[avec2014,mine]")
     shown = grids(report)
     assert len(shown) == 8
@@ -52,6 +53,7 @@ def test_a_report_compares_networks_over_seeds_on_each_corpus(command: RunComman
             filters = {entry["key"]["name"]: entry["value"] for entry in runs["filters"]["filters"]}
             assert filters == {"corpus": corpus, "jobType": "training"}
     comparison, curves, _, computing = (panels_of(grid) for grid in shown[:4])
+    assert [key["name"] for key in shown[0]["runSets"][0]["grouping"]] == ["variant.value"]
     assert [panel["metrics"] for panel in comparison[:4]] == [
         ["summary_metrics.test/mae"],
         ["summary_metrics.test/rmse"],
@@ -60,7 +62,7 @@ def test_a_report_compares_networks_over_seeds_on_each_corpus(command: RunComman
     ]
     for panel in (*comparison, *curves[:2], *computing):
         grouping = {key: panel[key] for key in ("groupBy", "groupAgg", "groupArea")}
-        assert grouping == {"groupBy": "network.value", "groupAgg": "mean", "groupArea": "minmax"}
+        assert grouping == {"groupBy": "variant.value", "groupAgg": "mean", "groupArea": "minmax"}
     assert [(panel["xAxis"], panel["metrics"]) for panel in curves[:2]] == [
         ("epoch", ["training/mae_epoch"]),
         ("epoch", ["development/mae"]),
@@ -72,13 +74,14 @@ def test_a_report_compares_networks_over_seeds_on_each_corpus(command: RunComman
     assert "AVEC2013" not in table
 
 
-def test_a_workspace_groups_runs_by_corpus_and_network(command: RunCommand) -> None:
+@pytest.mark.slow
+def test_a_workspace_groups_runs_by_corpus_and_recipe(command: RunCommand) -> None:
     section = saved(command, "kind=workspace", "corpora=[avec2014,synthetic]")["section"]
     (runs,) = section["runSets"]
-    assert [key["name"] for key in runs["grouping"]] == ["corpus.value", "network.value"]
+    assert [key["name"] for key in runs["grouping"]] == ["corpus.value", "variant.value"]
     assert runs["filters"]["filters"][0]["value"] == ["avec2014", "synthetic"]
     sections = {part["name"]: part["panels"] for part in section["panelBankConfig"]["sections"]}
-    bars = [panel["config"] for panel in sections["Networks over seeds"]]
+    bars = [panel["config"] for panel in sections["Recipes over seeds"]]
     assert bars[0]["metrics"] == ["summary_metrics.test/mae"]
     assert "groupBy" not in bars[0]  # as the table of runs is grouped: MAE of two corpora have no mean
     (published,) = sections["Published, not measured here"]
@@ -134,6 +137,22 @@ def test_a_corpus_is_a_name(command: RunCommand) -> None:
     assert not Path("dashboard.json").exists()
 
 
+def test_no_corpus_is_refused(command: RunCommand) -> None:
+    outcome = command("wandb_dashboard", "corpora=[]", "save=dashboard.json")
+    assert (outcome.code, "config key corpora" in outcome.err) == (2, True)
+    assert not Path("dashboard.json").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [".", "videos.csv/dashboard.json"])
+def test_a_file_that_cannot_be_written_is_named(command: RunCommand, tmp_path: Path, name: str) -> None:
+    (tmp_path / "videos.csv").touch()
+    outcome = command("wandb_dashboard", f"save={name}")
+    assert outcome.code == 2
+    assert f"config key save: {name}" in outcome.err
+    assert "Traceback" not in outcome.err
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["report", "workspace"])
 def test_made_again_it_replaces_the_first(command: RunCommand, server: ProjectServer, kind: str) -> None:
@@ -152,6 +171,8 @@ def test_made_again_it_replaces_the_first(command: RunCommand, server: ProjectSe
     outcome = command("wandb_dashboard", f"kind={kind}", "title=Another")
     assert outcome.code == 0, outcome.err
     assert [view["displayName"] for view in server.views.values()][1:] == ["Another"]
+    wandb.teardown()  # W&B would report on itself now
+    assert not [path for path in server.asked if path and "otel" in path]
 
 
 @pytest.mark.slow

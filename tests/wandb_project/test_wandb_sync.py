@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from breaking import SMALL
 from conftest import RunCommand
 from depression_vr.errors import INTERRUPTED
 from project_server import ProjectServer
@@ -69,6 +70,20 @@ def test_a_folder_that_is_not_there(command: RunCommand) -> None:
     assert "there is no folder nowhere" in outcome.err
 
 
+def test_that_artifacts_of_online_runs_are_not_sent_later_is_said(
+    command: RunCommand, tmp_path: Path
+) -> None:
+    wandb_files(run_directory(tmp_path / "outputs" / "a"), "run-20260101_000000-aaa")
+    said = "artifacts that a run has not sent while it was online are not sent later"
+    assert said not in command("wandb_sync", "runs=outputs", "dry_run=true").err
+    assert said in command("wandb_sync", "runs=outputs", "dry_run=true", "online=true").err
+
+
+def test_no_folder_is_refused(command: RunCommand) -> None:
+    outcome = command("wandb_sync", "runs=[]")
+    assert (outcome.code, "config key runs" in outcome.err) == (2, True)
+
+
 def test_only_a_running_run(command: RunCommand, tmp_path: Path) -> None:
     wandb_files(run_directory(tmp_path / "outputs" / "a", "running"), "offline-run-20260101_000000-aaa")
     outcome = command("wandb_sync", "runs=outputs")
@@ -122,6 +137,17 @@ def test_a_resumed_run_is_one_run_before_and_after_it_was_sent(
 
 
 @pytest.mark.slow
+def test_what_is_sent_of_an_online_run_takes_the_place_of_what_is_there(
+    command: RunCommand, tmp_path: Path, server: ProjectServer
+) -> None:
+    run = log_rows(run_directory(tmp_path / "outputs" / "a"), rows=2, mode="online")
+    assert maes(server, run) == [20.0, 19.0]
+    outcome = command("wandb_sync", "runs=outputs", "online=true")
+    assert "1 of 1 run sent" in outcome.out
+    assert maes(server, run) == [20.0, 19.0]
+
+
+@pytest.mark.slow
 def test_a_damaged_run_is_named_and_the_others_go_on(
     command: RunCommand, tmp_path: Path, server: ProjectServer
 ) -> None:
@@ -161,20 +187,69 @@ def test_an_interrupt_ends_it_and_the_same_command_goes_on(
     command: RunCommand, tmp_path: Path, server: ProjectServer
 ) -> None:
     run = log_rows(run_directory(tmp_path / "outputs" / "a"), rows=2)
-    server.behaviour = "hangs"
+    server.held = "graphql"
     process = subprocess.Popen(
         [sys.executable, "-m", "depression_vr.wandb_sync", "runs=outputs"],
         stderr=subprocess.PIPE,
         encoding="utf-8",
         env=os.environ | {"WANDB_INIT_TIMEOUT": "60"},
     )
-    while not server.received:
+    while "UpsertBucket" not in server.asked:
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=30)
     assert process.returncode == INTERRUPTED
     assert "interrupted; the same command goes on" in said
-    server.behaviour = "works"
+    server.held = ""
     assert command("wandb_sync", "runs=outputs").code == 0
     assert maes(server, run) == [20.0, 19.0]
+
+
+@pytest.mark.slow
+def test_it_stops_at_the_first_run_with_no_answer(
+    command: RunCommand, tmp_path: Path, server: ProjectServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kind in ("GRAPHQL", "FILE_STREAM", "FILE_TRANSFER"):
+        monkeypatch.delenv(f"WANDB__{kind}_RETRY_MAX")
+    monkeypatch.delenv("WANDB_INIT_TIMEOUT")
+    first, second = (log_rows(run_directory(tmp_path / "outputs" / name), rows=1) for name in ("a", "b"))
+    server.behaviour_after = ("UpsertBucket", "hangs")
+    outcome = command("wandb_sync", "runs=outputs")
+    assert outcome.code == 2
+    assert "2 of 2 runs not sent" in outcome.err
+    assert "does not answer any more" in outcome.err
+    assert first.encode() in server.everything
+    assert second.encode() not in server.everything
+    server.behaviour = "works"
+    assert command("wandb_sync", "runs=outputs").code == 0
+    assert (maes(server, first), maes(server, second)) == ([20.0], [20.0])
+
+
+@pytest.mark.slow
+def test_a_server_that_is_stuck_is_noticed_before_anything_is_sent(
+    command: RunCommand, tmp_path: Path, server: ProjectServer
+) -> None:
+    log_rows(run_directory(tmp_path / "outputs" / "a"), rows=1)
+    server.behaviour = "hangs"
+    outcome = command("wandb_sync", "runs=outputs")
+    assert (outcome.code, "W&B does not answer" in outcome.err) == (2, True)
+    assert server.asked == ["/"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("has_features", [True, False])
+def test_a_trained_run_arrives_with_tables_and_artifacts(
+    command: RunCommand, csv_corpus: Path, server: ProjectServer, has_features: bool
+) -> None:
+    server.has_features = has_features
+    own = ("logger=default", "logger.wandb.mode=offline", "logger.wandb.artifacts=[checkpoints,predictions]")
+    outcome = command("train", *SMALL, *own, f"data.table={csv_corpus}", "trainer.max_epochs=1")
+    assert outcome.code == 0, outcome.err
+    outcome = command("wandb_sync", "runs=run")
+    assert outcome.code == 0, outcome.err
+    assert "1 of 1 run sent" in outcome.out
+    names = "\n".join(server.uploads())
+    for name in ("results/predictions", "best.ckpt", "predictions.csv", "dataset.json", "wandb-summary.json"):
+        assert name in names
+    assert command("wandb_sync", "runs=run").out == "nothing to send; 1 run sent before\n"

@@ -65,6 +65,8 @@ def quiet_settings() -> dict[str, Any]:
     return {
         "console": "off",
         "disable_git": True,
+        "git_commit": "",  # of the environment
+        "git_remote_url": "",
         "save_code": False,
         "silent": True,
         "host": "",

@@ -4,10 +4,13 @@ import logging
 import netrc
 import os
 import socket
+import ssl
+from http.client import HTTPException
 from pathlib import Path
 from typing import Literal
+from urllib.error import HTTPError, URLError
 from urllib.parse import ParseResult, urlparse
-from urllib.request import getproxies, proxy_bypass
+from urllib.request import getproxies, proxy_bypass, urlopen
 
 from depression_vr.errors import UserError
 
@@ -16,6 +19,7 @@ log = logging.getLogger(__name__)
 Mode = Literal["auto", "online", "offline", "disabled"]
 
 _CONNECTION_SECONDS = 1.5
+_RESPONSE_SECONDS = 10.0
 
 
 def wandb_mode(mode: Mode) -> str:
@@ -38,7 +42,8 @@ def wandb_mode(mode: Mode) -> str:
         raise UserError(
             "W&B has no key for this user",
             where="config key logger.wandb.mode, or WANDB_MODE",
-            fix="run `wandb login`, or use logger.wandb.mode=offline",
+            fix="run `wandb login`, with WANDB_BASE_URL set to a server of your own, or use "
+            "logger.wandb.mode=offline",
         )
     if not server_answers():
         warn_of_no_answer("no answer", "runs=RUN_DIR")
@@ -72,6 +77,19 @@ def server_answers() -> bool:
     try:
         socket.create_connection((server.hostname or "", port), _CONNECTION_SECONDS).close()
     except OSError:
+        return False
+    return True
+
+
+def server_responds() -> bool:
+    """Whether the server says anything at all, in a few seconds; it may take connections and be stuck."""
+    try:
+        urlopen(wandb_server().geturl(), timeout=_RESPONSE_SECONDS).close()
+    except HTTPError:
+        return True
+    except URLError as error:
+        return isinstance(error.reason, ssl.SSLError)  # of which W&B is to judge
+    except (OSError, HTTPException):
         return False
     return True
 

@@ -4,7 +4,8 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +23,7 @@ from depression_vr.loggers.wandb_artifacts import Kind, log_artifacts, refuse_te
 from depression_vr.loggers.wandb_faces import worst_faces
 from depression_vr.loggers.wandb_privacy import QUIET_ENVIRONMENT, SaltedIds, Sharing, quiet_settings
 from depression_vr.loggers.wandb_reach import Mode, server_answers, wandb_mode, warn_of_no_answer
+from depression_vr.loggers.wandb_service import DEATHS, FAILURES, forget_dead_service
 from depression_vr.loggers.wandb_tables import predictions_table, reference_metrics, results_row
 from depression_vr.runs.run import Run
 
@@ -39,7 +41,7 @@ class ResumableWandbLogger(WandbLogger):
     lacks, and none that it has; without a server its files replace those of the killed process.
 
     A server that does not answer holds a training up for a quarter of a minute when it begins and a little
-    longer when it ends, never in between.
+    longer when it ends, never in between. A training whose W&B has died goes on without it.
 
     Args:
         save_dir: folder for W&B's files.
@@ -52,6 +54,7 @@ class ResumableWandbLogger(WandbLogger):
         self, *, save_dir: str, sharing: Sharing, artifacts: Sequence[Kind] = (), **settings: Any
     ) -> None:
         super().__init__(save_dir=save_dir, **settings)
+        del self._wandb_init["anonymous"]  # which Lightning hands on, and W&B warns of
         self.rows = 0
         self._sharing = sharing
         self._artifacts = artifacts
@@ -61,6 +64,7 @@ class ResumableWandbLogger(WandbLogger):
         self._arrived: int | None = None  # rows that the server has; asked when the first one is logged
         self._kept: list[Row] = []
         self._told = False
+        self._is_lost = False
 
     def resume_at(self, rows: int) -> None:
         """Go on with the run that the folder knows of; see `ResumableLogger`."""
@@ -81,46 +85,81 @@ class ResumableWandbLogger(WandbLogger):
         if self._experiment is not None:
             return self._experiment
         run = self._begun()
-        write_json(self._id_file, {"id": run.id, "salt": self._ids.salt})
-        _define_metrics(run)
+        if not self._is_lost:
+            write_json(self._id_file, {"id": run.id, "salt": self._ids.salt})
+            _define_metrics(run)
         return run
 
     def _begun(self) -> Any:
+        if self._wandb_init["mode"] != "online" or self._wandb_init["id"] is None:
+            # its files hold all rows: sent later, they are to take the place of what the server has
+            self._wandb_init["resume"] = None
         try:
+            return super().experiment
+        except DEATHS:  # with an earlier run of this process
+            forget_dead_service()
             return super().experiment
         except wandb.Error as error:
             if self._wandb_init["mode"] != "online":
                 raise
-            warn_of_no_answer(str(error).splitlines()[0], f"runs='{self._folder.parent}'")
+            warn_of_no_answer(_first_line(error), f"runs='{self._folder.parent}'")
             self._wandb_init["mode"] = "offline"
-            return super().experiment
+            return self._begun()
+
+    @contextmanager
+    def _outlived(self) -> Iterator[None]:
+        """Let the training go on without W&B when W&B fails."""
+        try:
+            yield
+        except FAILURES as error:
+            if not self._is_lost:
+                log.warning(
+                    "warning: W&B has failed (%s): the training goes on without it and keeps its rows in %s",
+                    _first_line(error),
+                    self._journal.file,
+                )
+            self._is_lost = True
+            if isinstance(error, DEATHS):
+                forget_dead_service()
+                self._experiment = None
+            if self._experiment is None:
+                self._wandb_init["mode"] = "disabled"
+                self._arrived = 0
 
     @property
     def _id_file(self) -> Path:
         return self._folder / "id.json"
 
     @rank_zero_only
+    def log_hyperparams(self, params: Any, *_: Any, **__: Any) -> None:
+        """Show the settings, and as ``variant`` what only runs share that differ in nothing but the seed."""
+        with self._outlived():
+            super().log_hyperparams(params | {"variant": variant(params)})
+
+    @rank_zero_only
     def log_metrics(self, metrics: Any, step: int | None = None) -> None:
         """Send one row, unless it has arrived."""
-        if self._arrived is None:
-            self._arrived = self._begin()
         self.rows += 1
         self._journal.add(metrics, step)
-        if self.rows > self._arrived:
-            super().log_metrics(metrics, step)
+        with self._outlived():
+            if self.rows > self._begin():
+                super().log_metrics(metrics, step)
 
     @rank_zero_only
     def log_results(self, run: Run, manifest: Manifest) -> None:
         """Send tables, plots and what else is wished for, unless they have arrived; see `ResultsLogger`."""
         if self._wandb_init["mode"] == "disabled":
             return
-        if self._arrived is None:
-            self._arrived = self._begin()
         self._ids.write_key(self._folder / "ids.csv", run.predictions()["video_id"])
+        self.rows += 1
+        with self._outlived():
+            self._send_results(run, manifest)
+
+    def _send_results(self, run: Run, manifest: Manifest) -> None:
+        arrived = self._begin()
         predictions = predictions_table(run, self._ids, share_ids=self._sharing.ids)
         self.experiment.summary.update(reference_metrics(run))
-        self.rows += 1
-        if self.rows > self._arrived:
+        if self.rows > arrived:
             row = results_row(run, predictions)
             _keep_in_run_directory(self.experiment, row)
             self.experiment.log(row | self._faces(run, manifest))
@@ -130,7 +169,7 @@ class ResumableWandbLogger(WandbLogger):
                 self.experiment, run, self._artifacts, predictions, self._folder / "artifacts", base
             )
         except (wandb.Error, TimeoutError, ValidationError) as error:  # the run itself is whole
-            log.warning("warning: W&B has got no artifacts: %s", str(error).partition("\n")[0])
+            log.warning("warning: W&B has got no artifacts: %s", _first_line(error))
 
     def _faces(self, run: Run, manifest: Manifest) -> dict[str, Any]:
         if not self._sharing.faces:
@@ -143,31 +182,31 @@ class ResumableWandbLogger(WandbLogger):
         """Finish the W&B run; see `ResultsLogger`."""
         if self._experiment is None:
             return
-        try:
+        with self._outlived():
             self._experiment.finish(exit_code=exit_code)
-        except (wandb.Error, OSError) as error:  # how the training went is what counts
-            log.warning("warning: W&B did not end: %s", error)
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
         """Say when the server has gone away; what it has not got by the end of the process stays in files."""
-        super().finalize(status)
+        with self._outlived():
+            super().finalize(status)
         has_begun_online = self._experiment is not None and self._wandb_init["mode"] == "online"
         if has_begun_online and not self._told and not server_answers():
             self._told = True
             warn_of_no_answer("no answer any more", f"runs='{self._folder.parent}' online=true")
 
     def _begin(self) -> int:
-        """Begin or go on with the W&B run; how many rows it has already."""
-        run = self.experiment
-        own = Path(str(run.dir)).parent
-        for replaced in self._folder.glob(f"offline-run-*-{run.id}*"):
-            if replaced != own:
-                shutil.rmtree(replaced, ignore_errors=True)
-        arrived = int(run.starting_step) if run.resumed else 0
-        for row in self._kept[arrived:]:
-            super().log_metrics(row.metrics, row.step)
-        return arrived
+        """Begin or go on with the W&B run, once; how many rows it had already."""
+        if self._arrived is None:
+            run = self.experiment
+            own = Path(str(run.dir)).parent
+            for replaced in self._folder.glob(f"offline-run-*-{run.id}*"):
+                if replaced != own:
+                    shutil.rmtree(replaced, ignore_errors=True)
+            self._arrived = int(run.starting_step) if run.resumed else 0
+            for row in self._kept[self._arrived :]:
+                super().log_metrics(row.metrics, row.step)
+        return self._arrived
 
 
 @validate_call
@@ -208,9 +247,10 @@ def wandb_logger(
         finish_timeout=float(os.environ.get("WANDB_FINISH_TIMEOUT", _FINISH_SECONDS)),
     )
     sharing = Sharing(ids=share_ids, faces=share_faces, most_faces=faces)
-    sharing.say()
     os.environ.update(QUIET_ENVIRONMENT)  # W&B has no setting for it
     started_as = wandb_mode(mode)
+    if started_as != "disabled":
+        sharing.say()
     if artifacts and started_as == "online":
         refuse_telling_paths(Path(save_dir))
     return ResumableWandbLogger(
@@ -225,6 +265,19 @@ def wandb_logger(
         sharing=sharing,
         artifacts=tuple(artifacts),
     )
+
+
+def variant(settings: Mapping[str, Any]) -> str:
+    """What the dashboard groups runs by: recipe or network, and the fingerprint of settings and corpus.
+
+    Args:
+        settings: as loggers get them.
+    """
+    return f"{settings.get('experiment') or settings.get('network')} {settings.get('fingerprint')}"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 def _define_metrics(run: Any) -> None:

@@ -1,11 +1,11 @@
 """That W&B can be reached, said in one message where it cannot."""
 
 from depression_vr.errors import UserError
-from depression_vr.loggers.wandb_reach import is_logged_in, server_answers, wandb_server
+from depression_vr.loggers.wandb_reach import is_logged_in, server_answers, server_responds, wandb_server
 
 
 def require_wandb(otherwise: str) -> None:
-    """See that there is a key and a server, at once and without asking.
+    """See that there is a key and a server, without asking and in seconds.
 
     Args:
         otherwise: what can be done without them.
@@ -18,9 +18,10 @@ def require_wandb(otherwise: str) -> None:
         raise UserError(
             "W&B has no key for this user",
             where=f"server {server}",
-            fix=f"run `wandb login`, or set WANDB_API_KEY; {otherwise}",
+            fix="run `wandb login` or set WANDB_API_KEY, and WANDB_BASE_URL where the server is your own; "
+            f"{otherwise}",
         )
-    if not server_answers():
+    if not (server_answers() and server_responds()):
         raise UserError(
             "W&B does not answer",
             where=f"server {server}",

@@ -1,6 +1,8 @@
 """Make the dashboard of a W&B project, or write down what it would be."""
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,6 +11,7 @@ from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 from wandb_workspaces.reports.v2 import interface as wr
 
+from depression_vr.errors import UserError
 from depression_vr.experiments.recipes import PROJECT, find_recipes
 from depression_vr.files import write_json
 from depression_vr.wandb_project.access import require_wandb
@@ -25,6 +28,9 @@ def _as_list(given: object) -> object:
     return given if isinstance(given, list) else [given]
 
 
+_Name = Annotated[str, Field(pattern=r"^[\w.-]+$")]
+
+
 @dataclass(frozen=True)
 class Wanted:
     """The keys of ``conf/wandb_dashboard.yaml``; a list of one may be without brackets."""
@@ -33,7 +39,7 @@ class Wanted:
     entity: str | None
     kind: Literal["report", "workspace"]
     title: Annotated[str, Field(min_length=1, max_length=128)]
-    corpora: Annotated[list[Annotated[str, Field(pattern=r"^[\w.-]+$")]], BeforeValidator(_as_list)]
+    corpora: Annotated[list[_Name], Field(min_length=1), BeforeValidator(_as_list)]
     save: str | None
 
 
@@ -41,7 +47,7 @@ def make_dashboard(wanted: Wanted) -> None:
     """Publish the dashboard and print its address, or write its specification to a file.
 
     Raises:
-        UserError: there is no key, no server or no such project.
+        UserError: there is no key, no server or no such project, or the file cannot be written.
     """
     entity = wanted.entity or ""
     if wanted.save is None:
@@ -50,11 +56,24 @@ def make_dashboard(wanted: Wanted) -> None:
     chosen = (wanted.project, entity, wanted.title, wanted.corpora, find_recipes(PROJECT))
     dashboard = report_of(*chosen) if wanted.kind == "report" else workspace_of(*chosen)
     if wanted.save is not None:
-        file = Path(wanted.save).expanduser()
-        write_json(file, _specification(dashboard))
-        print(f"written: {file}")
+        _save(dashboard, wanted.save)
     else:
         print(publish(dashboard))
+
+
+def _save(dashboard: wr.Report | ws.Workspace, name: str) -> None:
+    file = Path(name).expanduser()
+    try:
+        if file.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        write_json(file, _specification(dashboard))
+    except OSError as error:
+        raise UserError(
+            f"the file cannot be written: {error.strerror}",
+            where=f"config key save: {name}",
+            fix="name a file in a folder that can be written, such as save=dashboard.json",
+        ) from error
+    print(f"written: {file}")
 
 
 def _specification(dashboard: wr.Report | ws.Workspace) -> Any:

@@ -2,12 +2,17 @@
 
 from wandb_workspaces.reports.v2 import interface as wr
 
+VARIANT = "variant"
+"""The key of the config that seeds of one recipe share, and no ablation or protocol shares with another."""
 TRAININGS = "JobType = 'training'"
 """Trials of sweeps are no seeds of one network: they are left out."""
 
 COLUMNS = (
     "run:displayName",
     "config:corpus.value",
+    "config:network.value",
+    "config:experiment.value",
+    "config:fingerprint.value",
     "config:seed.value",
     "summary:test/mae",
     "summary:test/rmse",

@@ -66,6 +66,8 @@ def _earlier(project: str, entity: str, title: str, kind: str) -> Iterator[BetaR
     views.variables["viewType"] = kind
     try:
         yield from (view for view in views if view.display_name == title)
+    except ValidationError:  # a ValueError too
+        raise
     except ValueError as error:
         raise UserError(
             f"there is no W&B project {entity}/{project}",
@@ -79,8 +81,9 @@ def _refusals_explained() -> Iterator[None]:
     try:
         yield
     except (wandb.Error, WandbApiFailedError, ValidationError) as error:  # or it answers as none should
+        reason = str(error).partition("\n")[0]
         raise UserError(
-            f"W&B has not taken it: {str(error).splitlines()[0]}",
+            f"W&B has not taken it: {reason}",
             where=f"server {wandb_server().geturl()}",
             fix="see that the key is of this server (`wandb login --relogin`) and may write to the project",
         ) from error

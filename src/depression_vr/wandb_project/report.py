@@ -10,7 +10,8 @@ from depression_vr.wandb_project.published import HEADING, published_table
 
 _NOTE = (
     "Written by `python -m depression_vr.wandb_dashboard`; written again, it is replaced. Bars and bands "
-    "show mean and range over the seeds of a network. Research use only: an estimate is not a diagnosis."
+    "show mean and range over the seeds of a recipe: of runs that share network, settings and corpus, which "
+    "the fingerprint in its name stands for. Research use only: an estimate is not a diagnosis."
 )
 
 
@@ -33,19 +34,19 @@ def report_of(
 
 
 def _corpus(corpus: str, published: str) -> list[wr.BlockTypes]:
-    network = wr.Config("network")
+    variant = wr.Config(panels.VARIANT)
     table: list[wr.BlockTypes] = [wr.H2(HEADING), wr.MarkdownBlock(published)] if published else []
     return [
         wr.H1(corpus),
-        wr.H2("Networks over seeds"),
-        _grid(corpus, panels.comparison(network), is_grouped=True),
+        wr.H2("Recipes over seeds"),
+        _grid(corpus, panels.comparison(variant), is_grouped=True),
         *table,
         wr.H2("Learning curves"),
-        _grid(corpus, panels.learning_curves(network), is_grouped=True),
+        _grid(corpus, panels.learning_curves(variant), is_grouped=True),
         wr.H2("Estimates of each run"),
         _grid(corpus, panels.results(), is_grouped=False),
         wr.H2("Speed, memory and precision"),
-        _grid(corpus, panels.computing(network), is_grouped=True),
+        _grid(corpus, panels.computing(variant), is_grouped=True),
     ]
 
 
@@ -53,7 +54,7 @@ def _grid(corpus: str, shown: list[wr.PanelTypes], *, is_grouped: bool) -> wr.Pa
     runs = wr.Runset(
         name=corpus,
         filters=f"Config('corpus') = '{corpus}' and {panels.TRAININGS}",
-        groupby=["config.network"] if is_grouped else [],
+        groupby=[f"config.{panels.VARIANT}"] if is_grouped else [],
         pinned_columns=list(panels.COLUMNS),
     )
     return wr.PanelGrid(runsets=[runs], panels=shown)

@@ -10,23 +10,34 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from depression_vr.loggers.wandb_privacy import SYNC_ENVIRONMENT
+from depression_vr.loggers.wandb_reach import server_responds
 from depression_vr.wandb_project.unsent import Unsent
 
 _ADDRESS = re.compile(r"View run at (\S+)")
 _SAID = re.compile(r"^(?:wandb: ERROR|Error:) *(.*\S)")
-# W&B by itself tries for a week. A request that fails is tried again for about a minute
+# what W&B finds out about its server, itself and the machine; no row or file of the run depends on it
+_ABOUT_NO_FILE = ("featurechecker:", "analytics", "observability:", "monitor:")
+# W&B by itself tries for a week. A request that fails at once is tried again for about a minute
 _PATIENCE = {
     "WANDB_INIT_TIMEOUT": "20",
+    "WANDB__GRAPHQL_TIMEOUT_SECONDS": "15",
+    "WANDB__FILE_STREAM_TIMEOUT_SECONDS": "60",
+    "WANDB__FILE_TRANSFER_TIMEOUT_SECONDS": "600",
     **{
         f"WANDB__{kind}_RETRY_{setting}": value
         for kind in ("GRAPHQL", "FILE_STREAM", "FILE_TRANSFER")
         for setting, value in (("MAX", "6"), ("WAIT_MIN_SECONDS", "1"), ("WAIT_MAX_SECONDS", "20"))
     },
 }
+_ASKED_EVERY_SECONDS = 20.0
 
 
 class NotSentError(Exception):
     """W&B has not got everything; says why in W&B's words."""
+
+
+class NoAnswerError(NotSentError):
+    """W&B's server takes connections at most; it would not answer for other runs either."""
 
 
 def send(unsent: Unsent, *, project: str | None, entity: str | None) -> str:
@@ -44,6 +55,7 @@ def send(unsent: Unsent, *, project: str | None, entity: str | None) -> str:
 
     Raises:
         NotSentError: something has not arrived; the same files can be sent again.
+        NoAnswerError: nor is there an answer any more.
     """
     try:
         output, problems = _sync(_command(unsent, project, entity), unsent.run / "wandb")
@@ -74,7 +86,7 @@ def _sync(command: list[str], folder: Path) -> tuple[str, list[str]]:
     The folder is where files of artifacts are found from.
     """
     with TemporaryDirectory() as own:  # W&B's log goes there
-        done = subprocess.run(
+        process = subprocess.Popen(
             command,
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -82,10 +94,31 @@ def _sync(command: list[str], folder: Path) -> tuple[str, list[str]]:
             stderr=subprocess.STDOUT,
             encoding="utf-8",
             errors="replace",
-            env=_PATIENCE | os.environ | SYNC_ENVIRONMENT | {"WANDB_DIR": own},
-            check=False,
+            env=_environment() | {"WANDB_DIR": own},
         )
-        return done.stdout, [*_said(done.stdout), *_logged(Path(own))]
+        with process:
+            try:
+                output = _output(process)
+            except BaseException:
+                process.kill()
+                raise
+        return output, [*_said(output), *_logged(Path(own))]
+
+
+def _output(process: subprocess.Popen[str]) -> str:
+    """What it has printed when it has ended. That may take long, for as long as the server answers."""
+    while True:
+        try:
+            return process.communicate(timeout=_ASKED_EVERY_SECONDS)[0]
+        except subprocess.TimeoutExpired:
+            if not server_responds():
+                raise NoAnswerError("its server does not answer any more") from None
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without the process that W&B's library has begun here, which would do the work elsewhere."""
+    ours = {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"}
+    return _PATIENCE | ours | SYNC_ENVIRONMENT
 
 
 def _command(unsent: Unsent, project: str | None, entity: str | None) -> list[str]:
@@ -110,5 +143,8 @@ def _logged(folder: Path) -> Iterator[str]:
                 entry = json.loads(line)
             except ValueError:
                 continue
-            if isinstance(entry, dict) and entry.get("level") == "ERROR":
-                yield str(entry.get("msg")).partition("\n")[0]
+            if not isinstance(entry, dict) or entry.get("level") != "ERROR":
+                continue
+            said = str(entry.get("msg")).partition("\n")[0]
+            if not said.startswith(_ABOUT_NO_FILE):
+                yield said

@@ -7,15 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from depression_vr.errors import Problem, UserError
-from depression_vr.loggers.wandb_reach import server_answers, wandb_server
+from depression_vr.loggers.wandb_reach import server_responds, wandb_server
 from depression_vr.parallel import Bar, Tick, run_jobs
 from depression_vr.runs.listing import find_runs
 from depression_vr.wandb_project.access import require_wandb
-from depression_vr.wandb_project.sending import NotSentError, send
+from depression_vr.wandb_project.sending import NoAnswerError, NotSentError, send
 from depression_vr.wandb_project.unsent import Found, Unsent, find_unsent
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ def _as_list(given: object) -> object:
 class Wanted:
     """The keys of ``conf/wandb_sync.yaml``; a list of one may be without brackets."""
 
-    runs: Annotated[list[str], BeforeValidator(_as_list)]
+    runs: Annotated[list[str], Field(min_length=1), BeforeValidator(_as_list)]
     project: str | None
     entity: str | None
     online: bool
@@ -70,6 +70,9 @@ def _folders(given: Sequence[str]) -> list[Path]:
 
 
 def _say_what_stays(found: Found) -> None:
+    were_online = sum(not files.is_offline for unsent in found.unsent for files in unsent.files)
+    if were_online:
+        log.warning("warning: artifacts that a run has not sent while it was online are not sent later")
     for run in found.running:
         log.warning("not sent, since it is running: %s", run)
     if found.online:
@@ -93,7 +96,7 @@ def _send_all(unsent: Sequence[Unsent], wanted: Wanted) -> None:
                 addresses.append(f"{run}  {done.result}")
             elif isinstance(done.error, NotSentError):
                 problems.append(Problem(str(run), str(done.error)))
-                if not server_answers():  # nor would it answer for the others
+                if isinstance(done.error, NoAnswerError) or not server_responds():
                     break
             else:
                 raise done.error

@@ -13,7 +13,7 @@ from depression_vr.wandb_project.published import HEADING, published_table
 def workspace_of(
     project: str, entity: str, title: str, corpora: Sequence[str], recipes: Sequence[Recipe]
 ) -> ws.Workspace:
-    """The view, which is not saved yet. Its runs are grouped by corpus and network.
+    """The view, which is not saved yet. Its runs are grouped by corpus and recipe, which only seeds share.
 
     Args:
         project: W&B project of the runs.
@@ -24,7 +24,7 @@ def workspace_of(
     """
     published = published_table(recipes, corpora)
     sections: dict[str, list[wr.PanelTypes]] = {
-        "Networks over seeds": panels.comparison(None),
+        "Recipes over seeds": panels.comparison(None),
         **({HEADING: [wr.MarkdownPanel(published, layout=wr.Layout(w=24, h=8))]} if published else {}),
         "Learning curves": panels.learning_curves(None),
         "Estimates of each run": panels.results(),
@@ -38,7 +38,7 @@ def workspace_of(
         sections=[ws.Section(name, panels=shown, is_open=True) for name, shown in sections.items()],
         runset_settings=ws.RunsetSettings(
             filters=f"Config('corpus') in [{names}] and {panels.TRAININGS}",
-            groupby=[ws.Config("corpus"), ws.Config("network")],
+            groupby=[ws.Config("corpus"), ws.Config(panels.VARIANT)],
             pinned_columns=list(panels.COLUMNS),
         ),
     )
