@@ -4,8 +4,8 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from depression_vr import assembly
+from depression_vr.configs import compose
 from depression_vr.effective_batch import described, effective_batch, with_scaled_rate
-from depression_vr.entry import compose
 from depression_vr.errors import UserError
 from depression_vr.settings import settings_fingerprint
 

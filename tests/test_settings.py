@@ -6,7 +6,7 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from depression_vr import assembly
-from depression_vr.entry import compose
+from depression_vr.configs import compose
 from depression_vr.errors import UserError
 from depression_vr.settings import run_fingerprint, settings_fingerprint
 

@@ -1,27 +1,25 @@
-"""What all entry points share: finding configs, building what they name, and exit codes."""
+"""What all entry points share: building what configs name, and exit codes."""
 
 import functools
 import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
-from hydra.core.config_search_path import ConfigSearchPath
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException, InstantiationException
-from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
+from depression_vr.configs import CONFIGS
 from depression_vr.distributed import last_words
 from depression_vr.distributed.processes import leads
 from depression_vr.errors import INTERRUPTED, Problem, ProcessEndedError, StoppedError, UserError
@@ -46,46 +44,8 @@ TRUSTED_TARGETS = (
 TARGETS_VARIABLE = "DEPRESSION_VR_TARGETS"
 """Environment variable that adds the user's own packages, such as ``mylab.networks.*``."""
 
-_PACKAGE = Path(__file__).parent
-IS_CHECKOUT = not (_PACKAGE / "conf").is_dir()
-CONFIGS = _PACKAGE.parents[1] if IS_CHECKOUT else _PACKAGE
-"""Where conf/ and experiments/ are: inside of an installed package, beside src/ in a checkout."""
-
-
-class ExperimentsOnSearchPath(SearchPathPlugin):
-    """Lets ``experiment=NAME`` find the recipes in experiments/."""
-
-    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        """Append the folder of recipes."""
-        search_path.append("depression-vr", f"file://{CONFIGS / 'experiments'}")
-
-
-for plugin in (ExperimentsOnSearchPath, GridSweeper, StudySweeper):
+for plugin in (GridSweeper, StudySweeper):
     Plugins.instance().register(plugin)
-
-
-def _run_folder(resume: str | None, new: str) -> str:
-    """The folder of the run that goes on, or of a new one."""
-    return new if resume in (None, "auto") else str(resume)
-
-
-def _chosen_experiment(otherwise: str | None) -> str | None:
-    """The name of the recipe that the command line names."""
-    choices = HydraConfig.get().runtime.choices if HydraConfig.initialized() else {}
-    return choices.get("experiment") or otherwise
-
-
-OmegaConf.register_resolver("run_folder", _run_folder, replace=True)
-
-
-def _half(number: Any) -> int:
-    """Of a number of epochs; none of endless ones."""
-    return max(number // 2, 0) if isinstance(number, int) else 0
-
-
-OmegaConf.register_resolver("half", _half, replace=True)
-OmegaConf.register_resolver("absolute_path", lambda path: str(Path(path).absolute()), replace=True)
-OmegaConf.register_resolver("chosen_experiment", _chosen_experiment, replace=True)
 
 
 def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
@@ -150,21 +110,6 @@ def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Cal
         return main
 
     return decorate
-
-
-def compose(config_name: str, overrides: Sequence[str]) -> DictConfig:
-    """The config that a command would get with these overrides, inside of another command or without one.
-
-    Raises:
-        UserError: an override is refused.
-    """
-    try:
-        if GlobalHydra.instance().is_initialized():
-            return hydra.compose(config_name, list(overrides))
-        with hydra.initialize_config_dir(str(CONFIGS / "conf")):
-            return hydra.compose(config_name, list(overrides))
-    except HydraException as error:
-        raise UserError(str(error).splitlines()[0], fix="correct the override or the config") from error
 
 
 def _log_to_the_run() -> None:

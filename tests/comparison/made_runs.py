@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
-from depression_vr.entry import compose
+from depression_vr.configs import compose
 from depression_vr.files import write_csv, write_json, write_text
 from depression_vr.runs.results import write_results
 from depression_vr.runs.run import Run

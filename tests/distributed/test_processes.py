@@ -4,9 +4,9 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from depression_vr import assembly
+from depression_vr.configs import compose
 from depression_vr.distributed.processes import leads, processes, with_counted_devices
 from depression_vr.distributed.strategy import TogetherDDP
-from depression_vr.entry import compose
 from depression_vr.errors import UserError
 from depression_vr.settings import settings_fingerprint, shareable_config
 

@@ -7,7 +7,7 @@ import pytest
 from omegaconf import DictConfig
 
 from depression_vr import assembly
-from depression_vr.entry import compose
+from depression_vr.configs import compose
 from depression_vr.errors import UserError
 from depression_vr.loggers.weights_and_biases import wandb_logger
 from depression_vr.settings import shareable_config

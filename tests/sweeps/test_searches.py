@@ -4,7 +4,7 @@ import hydra
 import pytest
 from omegaconf import DictConfig
 
-from depression_vr.entry import CONFIGS, compose
+from depression_vr.configs import CONFIGS, compose
 from depression_vr.sweeps.search import Search, read_search
 
 NETWORKS = {"sta_drn_optuna": "StaDrn", "plegdf_fglscf_optuna": "PlegdfFglscf"}

@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
 
-from depression_vr.entry import CONFIGS, compose
+from depression_vr.configs import CONFIGS, compose
 from depression_vr.errors import Problem, UserError
 from depression_vr.settings import settings_fingerprint
 

@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import BeforeValidator, ConfigDict, Field, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
-from depression_vr.entry import IS_CHECKOUT
+from depression_vr.configs import IS_CHECKOUT
 from depression_vr.errors import UserError
 from depression_vr.experiments.jobs import Job, refuse_other_settings
 from depression_vr.experiments.recipes import PROJECT, Recipe

@@ -6,8 +6,8 @@ from hydra.plugins.launcher import Launcher
 from hydra_plugins.hydra_submitit_launcher.submitit_launcher import SlurmLauncher
 from omegaconf import DictConfig, OmegaConf
 
+from depression_vr.configs import compose
 from depression_vr.distributed.processes import processes
-from depression_vr.entry import compose
 from depression_vr.errors import UserError
 from depression_vr.settings import PATH_KEYS
 from depression_vr.sweeps.gpus import refuse_hidden_gpus
