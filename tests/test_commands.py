@@ -173,7 +173,7 @@ def wrong(csv_corpus: Path) -> dict[str, tuple[str, tuple[str, ...], str]]:
         "half a frame per clip": ("train", (*table, "data.clip_length=3.5"), "data.clip_length"),
         "word as batch size": ("train", (*table, "data.batch_size=abc"), "data.batch_size"),
         "negative workers": ("train", (*table, "data.num_workers=-1"), "data.num_workers"),
-        "word as seed": ("train", (*table, "seed=abc"), "data.seed"),
+        "word as seed": ("train", (*table, "seed=abc"), "config key seed"),
         "no augmentation list": ("train", (*table, "data.augmentation=null"), "data.augmentation"),
         "word as noise": ("train", (*table, "data.label_noise=abc"), "data.label_noise"),
         "unknown protocol": ("train", (*table, "data.protocol=mine"), "dev_selected"),

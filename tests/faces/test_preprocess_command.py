@@ -659,7 +659,9 @@ def test_a_full_disk_ends_the_run_and_leaves_nothing_half_written(
     assert f"{films}/c.mp4: not tried: the disk is full" in outcome.err
     assert "Traceback" not in outcome.err
     assert {path.name for path in out.glob("videos/*")} == finished(out) <= {"a"}
-    assert [row["video_id"] for row in rows(out / "quality.csv")] == ["a", "b", "c"]
+    told = [row["video_id"] for row in rows(out / "quality.csv")]
+    # beside another one that fills the disk, there may be no room to note why the second video has failed
+    assert told == ["a", "b", "c"] or (workers == 2 and told == ["a", "c"])
 
     subprocess.run(["mount", "-o", "remount,size=50m", small_disk], check=True)
     outcome = command("preprocess", *arguments, "workers=1")
