@@ -24,7 +24,7 @@ from depression_vr.comparison.writing import write_latex, write_markdown
 from depression_vr.entry import entry_point
 from depression_vr.errors import INTERRUPTED, Problem, UserError
 from depression_vr.output import refused_write
-from depression_vr.runs.listing import find_runs
+from depression_vr.runs.listing import find_runs, folders_of_runs
 from depression_vr.runs.run import Run
 
 _GROUP_BY = "group_by="
@@ -54,7 +54,8 @@ def _command(config: DictConfig) -> None:
     keys: Any = OmegaConf.to_container(config, resolve=True)
     wanted = Wanted(**keys)
     folder = _output(Path(wanted.out).expanduser())
-    read = read_runs(_folders(wanted.runs))
+    found = find_runs(folders_of_runs(wanted.runs))
+    read = read_runs(sorted({run.resolve(): run for run in found}.values()))
     runs = [run for run in read if isinstance(run, FinishedRun)]
     left_out = [run for run in read if isinstance(run, LeftOut)]
     groups, more_left_out, remarks = grouped(runs, wanted.group_by)
@@ -87,18 +88,6 @@ def _write(folder: Path, comparison: Comparison) -> list[Path]:
         write(folder / name, comparison)
         written.append(folder / name)
     return written
-
-
-def _folders(given: list[str]) -> list[Path]:
-    roots = [Path(folder).expanduser() for folder in given]
-    missing = [str(root) for root in roots if not root.is_dir()]
-    if missing:
-        raise UserError(
-            f"there is no folder {' and no folder '.join(missing)}",
-            where="config key runs",
-            fix="name folders that runs are in, such as runs=outputs or runs=[outputs,multirun]",
-        )
-    return sorted({folder.resolve(): folder for folder in find_runs(roots)}.values())
 
 
 def _output(folder: Path) -> Path:

@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from depression_vr.configs import CONFIGS
 from depression_vr.distributed import last_words
 from depression_vr.distributed.processes import leads
-from depression_vr.errors import INTERRUPTED, Problem, ProcessEndedError, StoppedError, UserError
+from depression_vr.errors import INTERRUPTED, USER_ERROR, Problem, ProcessEndedError, StoppedError, UserError
 from depression_vr.output import refused_write
 from depression_vr.sweeps.grid_sweeper import GridSweeper
 from depression_vr.sweeps.study_sweeper import StudySweeper
@@ -30,7 +30,6 @@ from depression_vr.sweeps.workers import ends_with_its_sweep
 
 log = logging.getLogger(__name__)
 
-USER_ERROR = 2
 TRUSTED_TARGETS = (
     "depression_vr.*",
     "optuna.pruners.*",

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+USER_ERROR = 2
+"""Exit code after wrong input."""
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as a shell counts it."""
 REQUEUE = 75

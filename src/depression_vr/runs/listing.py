@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
+from depression_vr.errors import UserError
 from depression_vr.runs.process import is_dead
 from depression_vr.runs.run import Run
 
@@ -98,6 +99,23 @@ class _Metrics(BaseModel):
 
     partition: str | None = None
     videos: _Agreement = _Agreement()
+
+
+def folders_of_runs(given: Sequence[str]) -> list[Path]:
+    """The folders that a command's key ``runs`` names.
+
+    Raises:
+        UserError: one is not there.
+    """
+    folders = [Path(folder).expanduser() for folder in given]
+    missing = [str(folder) for folder in folders if not folder.is_dir()]
+    if missing:
+        raise UserError(
+            f"there is no folder {' and no folder '.join(missing)}",
+            where="config key runs",
+            fix="name folders that runs are in, such as runs=outputs or runs=[outputs,multirun]",
+        )
+    return folders
 
 
 def find_runs(roots: Iterable[Path]) -> Iterator[Path]:

@@ -7,9 +7,7 @@ from contextlib import contextmanager
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from depression_vr.errors import INTERRUPTED, UserError
-
-_USER_ERROR = 2
+from depression_vr.errors import INTERRUPTED, USER_ERROR, UserError
 
 
 @contextmanager
@@ -36,4 +34,4 @@ def first_line(error: str) -> str:
 
 def _end(message: str) -> None:
     print(f"error: {message}", file=sys.stderr)  # Hydra's handlers may be those of a run by now
-    sys.exit(_USER_ERROR)
+    sys.exit(USER_ERROR)

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
@@ -13,7 +12,7 @@ from pydantic.dataclasses import dataclass
 from depression_vr.errors import Problem, UserError
 from depression_vr.loggers.wandb_reach import server_responds, wandb_server
 from depression_vr.parallel import Bar, Tick, run_jobs
-from depression_vr.runs.listing import find_runs
+from depression_vr.runs.listing import find_runs, folders_of_runs
 from depression_vr.wandb_project.access import require_wandb
 from depression_vr.wandb_project.sending import NoAnswerError, NotSentError, send
 from depression_vr.wandb_project.unsent import Found, Unsent, find_unsent
@@ -44,7 +43,7 @@ def sync(wanted: Wanted) -> None:
     Raises:
         UserError: a folder is not there, there is no key or no server, or runs could not be sent.
     """
-    found = find_unsent(find_runs(_folders(wanted.runs)), online=wanted.online)
+    found = find_unsent(find_runs(folders_of_runs(wanted.runs)), online=wanted.online)
     _say_what_stays(found)
     if wanted.dry_run:
         for unsent in found.unsent:
@@ -55,18 +54,6 @@ def sync(wanted: Wanted) -> None:
         _send_all(found.unsent, wanted)
     else:
         print(f"nothing to send; {found.sent} {_runs(found.sent)} sent before")
-
-
-def _folders(given: Sequence[str]) -> list[Path]:
-    folders = [Path(folder).expanduser() for folder in given]
-    missing = [str(folder) for folder in folders if not folder.is_dir()]
-    if missing:
-        raise UserError(
-            f"there is no folder {' and no folder '.join(missing)}",
-            where="config key runs",
-            fix="name the folder that the runs are in with runs=FOLDER",
-        )
-    return folders
 
 
 def _say_what_stays(found: Found) -> None:
