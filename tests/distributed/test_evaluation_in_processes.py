@@ -46,16 +46,16 @@ def alone(uneven: Path) -> Run:
     return evaluation(uneven.parent / "alone", uneven, 1, 2)
 
 
-def assert_same(run: Run, expected: Run) -> None:
+def assert_same(run: Run, expected: Run, points: float = 1e-6) -> None:
     windows, wanted = (pd.read_csv(each.windows_file) for each in (run, expected))
-    pd.testing.assert_frame_equal(windows, wanted, check_exact=False, rtol=0, atol=1e-6)
-    pd.testing.assert_frame_equal(run.predictions(), expected.predictions(), rtol=0, atol=1e-6)
+    pd.testing.assert_frame_equal(windows, wanted, check_exact=False, rtol=0, atol=points)
+    pd.testing.assert_frame_equal(run.predictions(), expected.predictions(), rtol=0, atol=points)
     for table in ("videos", "recordings"):
         numbers, wanted_numbers = (
             {name: each.metrics()[table][name] for name in ("n", "mae", "rmse", "ccc", "pearson")}
             for each in (run, expected)
         )
-        assert numbers == pytest.approx(wanted_numbers, abs=1e-6)
+        assert numbers == pytest.approx(wanted_numbers, abs=points)
     assert run.record()["substituted_frames"] == expected.record()["substituted_frames"] == 1
 
 
@@ -86,6 +86,7 @@ def test_only_the_first_process_writes_and_speaks(uneven: Path, tmp_path: Path) 
 
 @pytest.mark.slow
 def test_the_command_starts_the_other_processes_itself(uneven: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
     torch.save(StaDrn(base_planes=2, layers=(1, 1, 1, 1)).state_dict(), tmp_path / "best.pth")
     given = (*STA_DRN, *settings(uneven), f"ckpt={tmp_path / 'best.pth'}", "data.evaluation_batch_size=1")
     assert run_command(tmp_path / "alone", 1, "evaluate", *given) == [0]
@@ -93,4 +94,5 @@ def test_the_command_starts_the_other_processes_itself(uneven: Path, tmp_path: P
     command = [sys.executable, "-m", "depression_vr.evaluate", *given, *several]
     done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
     assert done.stdout.count("test partition") == 1
-    assert_same(Run(tmp_path / "two runs, with=signs"), Run(tmp_path / "alone" / "run"))
+    # two processes have half the threads each, whose partial sums of a convolution are rounded differently
+    assert_same(Run(tmp_path / "two runs, with=signs"), Run(tmp_path / "alone" / "run"), points=1e-3)
