@@ -1,15 +1,18 @@
 """The benchmark as a user runs it; how fast anything is depends on the machine and is not tested."""
 
+import io
 import json
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from conftest import RunCommand
 from depression_vr.bench.films import Film
 from depression_vr.bench.frame_by_frame import FrameByFrame
+from depression_vr.bench.limits import face_jpeg
 from depression_vr.faces.backends.dlib import Dlib
 from depression_vr.faces.video import VideoReader
 
@@ -73,16 +76,32 @@ def test_relations_between_regions_are_compared_with_those_of_every_pair_by_itse
     assert rows["plegdf relations memory"]["ratio"] < 1
 
 
+def test_the_limits_of_the_machine_are_rates(command: RunCommand) -> None:
+    outcome = command("bench.__main__", "rows=limits", "repetitions=1", "table=results/bench.md")
+    assert outcome.code == 0, outcome.err
+    rows = {row["name"]: row for row in json.loads(Path("bench.json").read_text())["rows"]}
+    assert list(rows) == ["limit float32", "limit bfloat16", "limit copy", "limit jpeg"]
+    assert all(row["figure"] > 0 for row in rows.values())
+    assert Path("results/bench.md").read_text().count("| limit ") == len(rows)
+
+
+def test_the_picture_that_is_decoded_is_a_face() -> None:
+    picture = np.asarray(Image.open(io.BytesIO(face_jpeg(300))))
+    assert picture.shape == (300, 300, 3)
+    assert len(Dlib().detect([picture])[0]) == 1
+
+
 @pytest.mark.parametrize(
     ("argument", "mentioned"),
     [
-        ("rows=loading", "use preprocess"),
+        ("rows=loading", "use limits, preprocess"),
         ("rows=[preprocess,loading]", "loading"),
         ("rows=3", "config key rows"),
         ("repetitions=0", "config key repetitions"),
         ("repetitions=some", "config key repetitions"),
         ("out=null", "config key out"),
         ("out=.", "is a folder"),
+        ("table=.", "is a folder"),
         ("benchmarks.preprocess.seconds=0", "benchmarks.preprocess.seconds"),
         ("benchmarks.plegdf.size=48", "benchmarks.plegdf.size"),
         ("benchmarks.plegdf.batch_size=1", "benchmarks.plegdf.batch_size"),

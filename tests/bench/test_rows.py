@@ -5,7 +5,8 @@ from collections.abc import Callable
 import cv2
 import pytest
 
-from depression_vr.bench.rows import Goal, Measure, Result, Row, measure
+from depression_vr.bench.rows import Bound, Goal, Measure, Result, Row, measure
+from depression_vr.bench.table import as_markdown
 
 Counting = Callable[..., Measure]
 
@@ -82,3 +83,47 @@ def test_goals_are_met_at_their_limits() -> None:
     assert result((float("nan"),), goal=Goal("figure", most=1)).met is False
     assert result((1,)).met is None
     assert str(Goal("ratio", least=4)) == "ratio at least 4"
+
+
+def bounded(unit: str, figure: float) -> Result:
+    rate = Measure("products", "FLOP/s", lambda: 0.0)
+    row = Row("row", Measure("something", unit, lambda: 0.0), bound=Bound(rate, 30))
+    return Result(row, (figure,), limits=(90, 100, 110))
+
+
+def test_what_the_machine_allows_is_measured_with_the_row(counting: Counting, calls: list[str]) -> None:
+    limit = counting("l")
+    bound = Bound(limit, 1)
+    timed = Measure("c", "s", counting("c").run)
+    rows = [Row("first", counting("a"), counting("b")), Row("second", timed, bound=bound)]
+    results = measure(rows, 2)
+    assert "".join(calls) == "abclabcl"
+    assert results[0].limits == ()
+    assert results[1].limits == (4, 8)
+
+
+def test_the_share_of_the_bound_is_1_where_nothing_but_its_work_takes_time() -> None:
+    # 30 of 100 a second: 0.3 s each
+    assert bounded("s", 0.3).share_of_bound == pytest.approx(1)
+    assert bounded("s", 0.6).share_of_bound == pytest.approx(0.5)
+    assert bounded("clips/s", 1 / 0.6).share_of_bound == pytest.approx(0.5)
+    assert result((1,)).share_of_bound is None
+
+
+def test_what_is_no_time_and_no_rate_has_no_bound() -> None:
+    with pytest.raises(ValueError, match="MiB is no time"):
+        bounded("MiB", 1)
+
+
+def test_the_markdown_table_says_all_of_a_row() -> None:
+    rate = Result(Row("limit", Measure("products", "FLOP/s", lambda: 0.0)), (2.5e12,))
+    one = Measure("something", "frames/s", lambda: 0.0)
+    bound = Bound(Measure("decoding", "frames/s", lambda: 0.0), 1)
+    compared = Result(Row("loader", one, one, Goal("ratio", least=4), bound), (30,), (10,), (60,))
+    heading, rule, *lines = as_markdown([rate, compared]).splitlines()
+    assert heading.count("|") == rule.count("|") == lines[0].count("|") == lines[1].count("|")
+    assert lines[0] == "| limit | products | TFLOP/s | 2.50 | - | - | - | - |"
+    assert lines[1] == (
+        "| loader | something; baseline: something; limit: decoding | frames/s | 30.0 | 10.0 | 3.00 | 50% "
+        "| ratio at least 4: missed |"
+    )

@@ -53,6 +53,20 @@ class Goal:
 
 
 @dataclass(frozen=True)
+class Bound:
+    """What a figure would be if only one kind of work took time, and that went as fast as the machine can.
+
+    Attributes:
+        limit: measures how much of that work the machine does in a second; those of this machine are in
+            `bench.limits`.
+        work: how much of it is needed for what a figure counts, or for what it gives the seconds of.
+    """
+
+    limit: Measure
+    work: float
+
+
+@dataclass(frozen=True)
 class Row:
     """One line of the table before it is measured.
 
@@ -61,12 +75,24 @@ class Row:
         ours: the project's own work.
         baseline: what it is compared with, in the same unit.
         goal: what should be reached.
+        bound: what the machine allows; for a figure in ``s`` or in something per second (``clips/s``).
     """
 
     name: str
     ours: Measure
     baseline: Measure | None = None
     goal: Goal | None = None
+    bound: Bound | None = None
+
+    def __post_init__(self) -> None:
+        if self.bound is not None and self.ours.unit != "s" and not self.ours.unit.endswith("/s"):
+            raise ValueError(f"{self.name}: {self.ours.unit} is no time and no rate, and has no bound")
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """All that it takes to fill the row."""
+        bound = None if self.bound is None else self.bound.limit
+        return tuple(each for each in (self.ours, self.baseline, bound) if each is not None)
 
 
 class Benchmark(Protocol):
@@ -91,11 +117,13 @@ class Result:
         row: the row.
         figures: ours, one a repetition.
         baselines: the baseline's; empty where there is none.
+        limits: the bound's limit; empty where there is none.
     """
 
     row: Row
     figures: tuple[float, ...]
-    baselines: tuple[float, ...]
+    baselines: tuple[float, ...] = ()
+    limits: tuple[float, ...] = ()
 
     @property
     def figure(self) -> float:
@@ -113,6 +141,14 @@ class Result:
         return self.figure / self.baseline if self.baseline else None
 
     @property
+    def share_of_bound(self) -> float | None:
+        """How much of what the machine allows is reached, 0..1 but for what the bound leaves out."""
+        if self.row.bound is None:
+            return None
+        least_seconds = self.row.bound.work / statistics.median(self.limits)
+        return least_seconds / self.figure if self.row.ours.unit == "s" else least_seconds * self.figure
+
+    @property
     def met(self) -> bool | None:
         """Whether the goal is reached; None where there is none."""
         goal = self.row.goal
@@ -123,7 +159,7 @@ class Result:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything about it, as JSON takes it."""
-        baseline = self.row.baseline
+        baseline, bound = self.row.baseline, self.row.bound
         return {
             "name": self.row.name,
             "measured": self.row.ours.what,
@@ -134,6 +170,10 @@ class Result:
             "baseline": self.baseline,
             "baselines": self.baselines,
             "ratio": self.ratio,
+            "limit_measured": bound.limit.what if bound else None,
+            "limits": self.limits,
+            "work": bound.work if bound else None,
+            "share_of_bound": self.share_of_bound,
             "goal": str(self.row.goal) if self.row.goal else None,
             "met": self.met,
         }
@@ -144,7 +184,7 @@ def measure(rows: Sequence[Row], repetitions: int) -> list[Result]:
 
     OpenCV works with one thread meanwhile, as it does in our worker processes.
     """
-    measures = dict.fromkeys(each for row in rows for each in (row.ours, row.baseline) if each is not None)
+    measures = dict.fromkeys(each for row in rows for each in row.measures)
     figures: dict[Measure, list[float]] = {each: [] for each in measures}
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
@@ -157,8 +197,12 @@ def measure(rows: Sequence[Row], repetitions: int) -> list[Result]:
                     log.info("%s: %.4g %s (%s)", each.what, figures[each][-1], each.unit, turn)
     finally:
         cv2.setNumThreads(threads)
+
+    def of(measured: Measure | None) -> tuple[float, ...]:
+        return () if measured is None else tuple(figures[measured])
+
     return [
-        Result(row, tuple(figures[row.ours]), tuple(figures[row.baseline]) if row.baseline else ())
+        Result(row, of(row.ours), of(row.baseline), of(None if row.bound is None else row.bound.limit))
         for row in rows
     ]
 
