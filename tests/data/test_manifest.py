@@ -133,6 +133,34 @@ def test_videos_of_one_recording_share_label_and_partition(root: Path) -> None:
     ]
 
 
+def test_recordings_that_are_numbers_share_label_and_partition_too(root: Path) -> None:
+    videos = [video(root, name, recording=203, label=label) for name, label in (("a", 3), ("b", 5))]
+    assert problems(*videos) == [
+        "source of a, source of b: the videos of recording 203 differ in their label: 3 and 5"
+    ]
+
+
+def test_recordings_are_told_in_the_order_of_their_first_videos(root: Path) -> None:
+    told = problems(
+        video(root, "a", recording="second", label=3),
+        video(root, "b", recording="first", partition="test"),
+        video(root, "c", recording="first", partition="test", label=13),
+        video(root, "d", recording="alone", label=13),
+        video(root, "e", recording="second", label=2.5),
+        found=(),
+    )
+    assert [line for line in told if "differ" in line] == [
+        "source of a, source of e: the videos of recording second differ in their label: 3 and 2.5",
+        "source of b, source of c: the videos of recording first differ in their label: 12 and 13",
+    ]
+
+
+def test_many_folders_come_in_the_order_of_their_rows(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("depression_vr.data.manifest._LISTED_AT_ONCE", 2)
+    built = manifest(*(video(root, name) for name in "cab"))
+    assert [folder.path.name for folder in built.folders] == ["c", "a", "b"]
+
+
 def test_a_subject_in_two_partitions_is_a_warning(root: Path) -> None:
     built = manifest(
         video(root, "a", subject="203"),

@@ -263,7 +263,8 @@ def test_all_problems_are_in_one_report_with_their_lines(write_table: WriteTable
             f"{table} line 8: the partition is missing; known are training, development, test",
             f"{table} line 9: no folder of frames {root}/gone.mp4 or {root}/gone or {root}/gone_aligned "
             f"or {root}/gone.mp4_aligned",
-            f"{table} line 10: the frames folder {root}/empty holds no .jpg, .jpeg, .png, .bmp file",
+            f"{table} line 10: the frames folder {root}/empty holds no .jpg, .jpeg, .png, .bmp file "
+            "and no frames.zip",
             f"{table} line 11: the path is missing",
             f"{table} line 12: the path ../f leads out of the image root {root}",
             f"{table} line 13: the path /elsewhere/f leads out of the image root {root}",

@@ -37,10 +37,12 @@ class Film:
     def write(self, path: Path) -> Path:
         """Write the film as an MP4 file and return its path."""
         bit_rate = round(_BITS_PER_PIXEL * self.width * self.height * FRAME_RATE)
-        write_mp4(path, self._pictures(), FRAME_RATE, bit_rate)
+        write_mp4(path, self.pictures(), FRAME_RATE, bit_rate)
         return path
 
-    def _pictures(self) -> Iterator[np.ndarray]:
+    def pictures(self) -> Iterator[np.ndarray]:
+        """The frames, ``(height, width, 3)``, RGB, uint8."""
+        """The frames, RGB, ``(height, width, 3)``, uint8."""
         photograph = data.astronaut()  # type: ignore[no-untyped-call]
         generator = np.random.default_rng(0)
         noise = generator.normal(0, _NOISE, (self.height, self.width, 3)).astype(np.int16)

@@ -5,15 +5,20 @@ themselves. Clips are ``(B, T, 3, H, W)``, float 0..1.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from depression_vr.data.colours import ColourMap, constant, mean_colours, scaled, white
+
 LUMA = (0.299, 0.587, 0.114)
 _RGB_TO_YIQ = (LUMA, (0.595716, -0.274453, -0.321263), (0.211456, -0.522591, 0.311135))
+_YIQ_TO_RGB = np.linalg.inv(_RGB_TO_YIQ).tolist()
 
 
 @runtime_checkable
@@ -60,24 +65,34 @@ class ColourJitter:
 
     def __call__(self, clips: Tensor, uniforms: Tensor) -> Tensor:
         """Jitter the colours and clip to 0..1."""
+        return self.colours(mean_colours(clips), uniforms)(clips)
+
+    def colours(self, mean: Tensor, uniforms: Tensor) -> ColourMap:
+        """The map for clips of these mean colours, ``(B, 3)`` on the scale 0..1."""
         brightness = _around(1, self.brightness, uniforms[:, 0])
         contrast = _around(1, self.contrast, uniforms[:, 1])
         saturation = _around(1, self.saturation, uniforms[:, 2])
         angle = _around(0, 2 * math.pi * self.hue, uniforms[:, 3])
-        matrix = (brightness * contrast)[:, None, None] * _chroma_matrix(saturation, angle)
-        mean_luma = clips.mean((1, 3, 4)) @ clips.new_tensor(LUMA)
+        mean_luma = mean @ constant(LUMA, mean.device)
         shift = brightness * (1 - contrast) * mean_luma  # (B,), the same for the three colours
-        coloured = torch.einsum("bij,btjhw->btihw", matrix, clips)
-        return coloured.add_(shift[:, None, None, None, None]).clamp_(0, 1)
+        return ColourMap(
+            (brightness * contrast)[:, None, None] * _chroma_matrix(saturation, angle),
+            shift[:, None].expand(-1, 3),
+            low=constant((0.0, 0.0, 0.0), mean.device),
+            high=constant((1.0, 1.0, 1.0), mean.device),
+        )
 
 
 def _chroma_matrix(saturation: Tensor, angle: Tensor) -> Tensor:
     """RGB to RGB, ``(B, 3, 3)``: chroma scaled and turned, luma kept; positive turns red towards yellow."""
-    to_yiq = saturation.new_tensor(_RGB_TO_YIQ)
+    to_yiq, to_rgb = (
+        constant(tuple(chain.from_iterable(rows)), angle.device).view(3, 3)
+        for rows in (_RGB_TO_YIQ, _YIQ_TO_RGB)
+    )
     cos, sin = saturation * angle.cos(), saturation * angle.sin()
     zero, one = torch.zeros_like(cos), torch.ones_like(cos)
     turn = torch.stack([one, zero, zero, zero, cos, sin, zero, -sin, cos], dim=1).unflatten(1, (3, 3))
-    return torch.linalg.inv(to_yiq) @ turn @ to_yiq
+    return to_rgb @ turn @ to_yiq
 
 
 class HorizontalFlip:
@@ -90,8 +105,11 @@ class HorizontalFlip:
 
     def __call__(self, clips: Tensor, uniforms: Tensor) -> Tensor:
         """Mirror the clips whose number is below ``p``."""
-        mirrored = (uniforms[:, 0] < self.p)[:, None, None, None, None]
-        return torch.where(mirrored, clips.flip(-1), clips)
+        return torch.where(self.mirrored(uniforms)[:, None, None, None, None], clips.flip(-1), clips)
+
+    def mirrored(self, uniforms: Tensor) -> Tensor:
+        """Which clips are mirrored, ``(B,)``."""
+        return uniforms[:, 0] < self.p
 
 
 class Rotation:
@@ -126,10 +144,14 @@ class Augmentation:
 
     def __call__(self, clips: Tensor, uniforms: Tensor) -> Tensor:
         """Transform ``(B, T, 3, H, W)`` float 0..1 by ``(B, draws)`` numbers in [0, 1)."""
-        shares = uniforms.split([transform.draws for transform in self.transforms], dim=1)
-        for transform, share in zip(self.transforms, shares, strict=True):
+        for transform, share in self.shares(uniforms):
             clips = transform(clips, share)
         return clips
+
+    def shares(self, uniforms: Tensor) -> Iterator[tuple[ClipTransform, Tensor]]:
+        """Every transform and its columns of ``(B, draws)`` numbers."""
+        columns = uniforms.split([transform.draws for transform in self.transforms], dim=1)
+        return zip(self.transforms, columns, strict=True)
 
 
 class Normalisation:
@@ -144,11 +166,21 @@ class Normalisation:
         self.mean = tuple(mean)
         self.std = tuple(std)
 
-    def __call__(self, clips: Tensor) -> Tensor:
-        """``(B, T, 3, H, W)`` float 0..1 to ``(B, 3, T, H, W)``, colours last in memory.
+    def __call__(
+        self, clips: Tensor, colours: ColourMap | None = None, mirrored: Tensor | None = None
+    ) -> Tensor:
+        """``(B, T, 3, H, W)``, uint8 0..255 or float 0..1, to ``(B, 3, T, H, W)``, colours last in memory.
 
         3D convolutions are faster on that layout.
+
+        Args:
+            clips: the clips.
+            colours: applied in the same pass.
+            mirrored: which clips are mirrored left and right in the same pass, ``(B,)``.
         """
-        mean, std = clips.new_tensor(self.mean), clips.new_tensor(self.std)
-        centred = clips.transpose(1, 2) - mean[:, None, None, None]
-        return (centred / std[:, None, None, None]).contiguous(memory_format=torch.channels_last_3d)
+        mean, std = constant(self.mean, clips.device), constant(self.std, clips.device)
+        if colours is None:
+            normalised = scaled(clips, 1 / (std * white(clips)), -mean / std, mirrored)
+        else:
+            normalised = colours.normalised(mean, std)(clips, mirrored)
+        return normalised.transpose(1, 2)

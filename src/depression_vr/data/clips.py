@@ -4,7 +4,7 @@ Follows the STA-DRN release, but for its random start, which never reached the l
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -36,8 +36,8 @@ class Window(NamedTuple):
     frames: np.ndarray
 
 
-class WindowIndex(NamedTuple):
-    """All evaluation windows, as three columns of the same length.
+class WindowPlace(NamedTuple, Generic[Count]):
+    """Where a window lies, or many of them as columns of the same length.
 
     Attributes:
         video: row of the manifest.
@@ -45,9 +45,43 @@ class WindowIndex(NamedTuple):
         start: first kept frame of the window.
     """
 
-    video: np.ndarray
-    window: np.ndarray
-    start: np.ndarray
+    video: Count
+    window: Count
+    start: Count
+
+
+@dataclass(frozen=True, eq=False)
+class WindowIndex:
+    """All evaluation windows, one video after the other; a video costs 24 bytes, however long it is.
+
+    Attributes:
+        videos: rows of the manifest, shape ``(n,)``.
+        spare: by how many kept frames each video is longer than a clip, shape ``(n,)``.
+        ends: how many windows there are up to the end of each video, shape ``(n,)``.
+        length: frames per clip.
+    """
+
+    videos: np.ndarray
+    spare: np.ndarray
+    ends: np.ndarray
+    length: int
+
+    def __len__(self) -> int:
+        return int(self.ends[-1]) if len(self.ends) else 0
+
+    def at(self, place: Count) -> WindowPlace[Count]:
+        """The window at a place in ``0..len(self) - 1``, or those at an array of places.
+
+        Raises:
+            IndexError: there is no such place.
+        """
+        if np.any((place < 0) | (place >= len(self))):
+            raise IndexError(f"there are {len(self)} windows")
+        row = np.searchsorted(self.ends, place, side="right")
+        video, spare = self.videos[row], self.spare[row]
+        windows = _windows(spare, self.length)
+        window = place - self.ends[row] + windows
+        return WindowPlace(video, window, window * spare // np.maximum(windows - 1, 1))
 
 
 def evaluation_windows(videos: np.ndarray, frames: np.ndarray, shape: ClipShape) -> WindowIndex:
@@ -62,11 +96,11 @@ def evaluation_windows(videos: np.ndarray, frames: np.ndarray, shape: ClipShape)
         shape: how clips are cut.
     """
     spare = np.maximum(shape.kept(frames) - shape.length, 0)
-    windows = 1 + -(-spare // shape.length)
-    first = np.cumsum(windows) - windows
-    window = np.arange(windows.sum()) - np.repeat(first, windows)
-    start = window * np.repeat(spare, windows) // np.repeat(np.maximum(windows - 1, 1), windows)
-    return WindowIndex(np.repeat(videos, windows), window, start)
+    return WindowIndex(videos, spare, np.cumsum(_windows(spare, shape.length)), shape.length)
+
+
+def _windows(spare: np.ndarray, length: int) -> np.ndarray:
+    return 1 + -(-spare // length)
 
 
 def training_start(frames: int, shape: ClipShape, generator: np.random.Generator) -> int:

@@ -4,11 +4,11 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 from rich.console import Console
@@ -25,13 +25,20 @@ from depression_vr.data.contents_cache import ContentsCache
 from depression_vr.data.frames import FrameFolder
 from depression_vr.data.manifest import Manifest
 
+_Each = TypeVar("_Each")
+
 _THREADS = 8
 _SECONDS_BEFORE_BAR = 2.0
 
 
 @dataclass(frozen=True)
 class _Files:
-    """The frames of a video as the file system shows them: digest of names, sizes and times; bytes in all."""
+    """The files of a video's frames as the file system shows them.
+
+    Attributes:
+        state: digest of names, sizes and times.
+        size: bytes in all.
+    """
 
     state: str
     size: int
@@ -107,16 +114,16 @@ def _threads() -> Iterator[tuple[ThreadPoolExecutor, threading.Event]]:
             raise
 
 
-def _paths(folder: FrameFolder, stop: threading.Event) -> Iterator[Path]:
-    for frame in range(len(folder)):
+def _until(stop: threading.Event, several: Iterable[_Each]) -> Iterator[_Each]:
+    for each in several:
         if stop.is_set():
             raise _StoppedError
-        yield folder.frame_path(frame)
+        yield each
 
 
 def _files(folder: FrameFolder, stop: threading.Event) -> _Files:
     digest, size = hashlib.sha256(), 0
-    for path in _paths(folder, stop):
+    for path in _until(stop, folder.files):
         try:
             file = path.stat()
         except OSError:
@@ -128,9 +135,9 @@ def _files(folder: FrameFolder, stop: threading.Event) -> _Files:
 
 def _read(folder: FrameFolder, stop: threading.Event) -> _Read:
     digest, unreadable = hashlib.sha256(), 0
-    for path in _paths(folder, stop):
+    for frame in _until(stop, range(len(folder))):
         try:
-            content = path.read_bytes()
+            content = folder.read(frame)
         except OSError:
             unreadable += 1
             digest.update(b"unreadable")

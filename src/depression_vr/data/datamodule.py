@@ -16,6 +16,7 @@ from depression_vr.data.datasets import (
     ClipBatch,
     EpochPosition,
     ErrorsAsValues,
+    EvaluationOrder,
     EvaluationWindows,
     NetworkBatch,
     TrainingClips,
@@ -24,12 +25,14 @@ from depression_vr.data.datasets import (
 )
 from depression_vr.data.frames import prevailing_size
 from depression_vr.data.manifest import Corpus, Manifest
+from depression_vr.data.preparation import Preparation
 from depression_vr.data.protocol import Protocol, Split
 from depression_vr.data.reader import ClipReader, OnBadFrame
 from depression_vr.data.regions import WHOLE_FRAME, Region, RegionViews
 from depression_vr.data.workers import leave_signals_to_parent
 from depression_vr.distributed.gathering import of_all_processes
 from depression_vr.errors import Problem, UserError
+from depression_vr.parallel import cores
 
 Loader = DataLoader[ClipBatch | UserError]
 
@@ -108,7 +111,7 @@ class ClipDataModule(pl.LightningDataModule):
         self.read_at = read_at
         self.on_bad_frame = on_bad_frame
         self.augmentation = Augmentation(augmentation)
-        self.normalisation = normalisation
+        self.preparation = Preparation(self.augmentation, self.views, normalisation)
         self.batch_size = batch_size
         self.evaluation_batch_size = evaluation_batch_size
         self.num_workers = num_workers
@@ -141,7 +144,8 @@ class ClipDataModule(pl.LightningDataModule):
     def reader(self) -> ClipReader:
         """Reads clips, all frames of one resolution: a batch holds clips of several videos."""
         size = self.views.size if self.read_at == "size" else prevailing_size(self.manifest.folders)
-        return ClipReader(size, self.on_bad_frame)
+        readers = max(self.num_workers, 1) * (self.trainer.num_devices if self.trainer else 1)
+        return ClipReader(size, self.on_bad_frame, threads=max(cores() // readers, 1))
 
     @cached_property
     def warnings(self) -> tuple[Problem, ...]:
@@ -199,10 +203,15 @@ class ClipDataModule(pl.LightningDataModule):
         return TrainingOrder(
             self.manifest.rows("training"),
             self.seed,
-            rank=self.trainer.global_rank if self.trainer else 0,
-            processes=self.trainer.world_size if self.trainer else 1,
+            **self._share(),
             position=self.position,
         )
+
+    def _share(self) -> dict[str, int]:
+        """What a sampler has to know of the processes."""
+        if self.trainer is None:
+            return {"rank": 0, "processes": 1}
+        return {"rank": self.trainer.global_rank, "processes": self.trainer.world_size}
 
     def train_dataloader(self) -> Loader:
         """One random clip per training video.
@@ -217,23 +226,30 @@ class ClipDataModule(pl.LightningDataModule):
                 where="config keys data.batch_size and data.drop_last",
                 fix="use a smaller batch or data.drop_last=false",
             )
-        return self._loader(self.training_clips(), self.batch_size, order)
+        return self._loader(self.training_clips(), self.batch_size, order, drop_last=self.drop_last)
 
     def val_dataloader(self) -> Loader | list[Loader]:
         """Every window of the development partition; no loader where the protocol has no such partition."""
         if not self.selects:
             return []
-        return self._loader(self.windows("development"), self.evaluation_batch_size)
+        return self._evaluation_loader("development")
 
     def test_dataloader(self) -> Loader:
         """Every window of the partition ``evaluate_on``."""
-        return self._loader(self.windows(self.evaluate_on), self.evaluation_batch_size)
+        return self._evaluation_loader(self.evaluate_on)
+
+    def _evaluation_loader(self, partition: str) -> Loader:
+        windows = self.windows(partition)
+        order = EvaluationOrder(windows, **self._share())
+        return self._loader(windows, self.evaluation_batch_size, order, drop_last=False)
 
     def _loader(
         self,
         clips: TrainingClips | EvaluationWindows,
         batch_size: int,
-        order: TrainingOrder | None = None,
+        order: TrainingOrder | EvaluationOrder,
+        *,
+        drop_last: bool,
     ) -> Loader:
         return DataLoader(
             ErrorsAsValues(clips),
@@ -242,7 +258,7 @@ class ClipDataModule(pl.LightningDataModule):
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
             pin_memory=torch.cuda.is_available(),
-            drop_last=self.drop_last and order is not None,
+            drop_last=drop_last,
             collate_fn=collate_clips,
             worker_init_fn=leave_signals_to_parent,
             # a loader seeds its workers, which draw nothing; not from the generator that dropout draws from
@@ -272,8 +288,6 @@ class ClipDataModule(pl.LightningDataModule):
 
     def on_after_batch_transfer(self, batch: ClipBatch, dataloader_idx: int) -> NetworkBatch:
         """Augment (in training), cut to the network's views and normalise, all on the device."""
-        clips = batch.clips.float().div_(255)
-        if self.trainer is not None and self.trainer.training:
-            clips = self.augmentation(clips, batch.uniforms)
-        views = tuple(self.normalisation(view) for view in self.views(clips))
+        training = self.trainer is not None and self.trainer.training
+        views = self.preparation(batch.clips, batch.uniforms if training else None)
         return NetworkBatch(views, batch.score, batch.video, batch.window)

@@ -1,6 +1,7 @@
 """Clips for training and windows for evaluation, as PyTorch datasets."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ class ClipBatch(NamedTuple):
     """Clips and what they are keyed by. A dataset gives one clip; collated, B is the first dimension.
 
     Attributes:
-        clips: ``(B, T, 3, H, W)``, uint8 0..255.
+        clips: ``(B, T, 3, H, W)``, uint8 0..255; colours last in memory.
         score: ``(B,)``, what training aims at; with label noise where the recipe adds it.
         video: ``(B,)``, row of the manifest.
         window: ``(B,)``, number of the window within the video.
@@ -105,7 +106,7 @@ class TrainingOrder(DistributedSampler[EpochVideo]):
         order = generator(self.seed, self.epoch, "", Draw.ORDER).permutation(self.videos)
         own = np.resize(order, self.total_size)[self.rank :: self.num_replicas]
         done = self.position.clips if self.epoch == self.position.epoch else 0
-        return iter([EpochVideo(self.epoch, int(video)) for video in own[done:]])
+        return map(partial(EpochVideo, self.epoch), map(int, own[done:]))
 
     def __len__(self) -> int:
         """Videos of a whole epoch, for this process."""
@@ -191,11 +192,11 @@ class EvaluationWindows(Dataset[ClipBatch]):
         self.reader = reader
 
     def __len__(self) -> int:
-        return len(self.index.video)
+        return len(self.index)
 
     def window(self, place: int) -> Window:
         """Which frames make the window at this place."""
-        video, window, start = (int(column[place]) for column in self.index)
+        video, window, start = map(int, self.index.at(place))
         return Window(video, window, clip_frames(len(self.folders[video]), start, self.shape))
 
     def __getitem__(self, place: int) -> ClipBatch:
@@ -209,6 +210,26 @@ class EvaluationWindows(Dataset[ClipBatch]):
             uniforms=torch.empty(0),
             substituted=torch.tensor(read.substituted),
         )
+
+
+class EvaluationOrder(DistributedSampler[int]):
+    """The windows of a partition in their order, of which each of several processes takes every n-th.
+
+    So that all have the same number, the first windows may come twice. The base class gives the same places,
+    but lists those of all processes first: gigabytes, for a million videos.
+
+    Args:
+        windows: of a partition.
+        rank: of this process.
+        processes: how many there are.
+    """
+
+    def __init__(self, windows: EvaluationWindows, *, rank: int = 0, processes: int = 1) -> None:
+        super().__init__(windows, num_replicas=processes, rank=rank, shuffle=False)
+        self.windows = len(windows)
+
+    def __iter__(self) -> Iterator[int]:
+        return (place % self.windows for place in range(self.rank, self.total_size, self.num_replicas))
 
 
 class ErrorsAsValues(Dataset[ClipBatch | UserError]):
@@ -233,5 +254,6 @@ def collate_clips(clips: Sequence[ClipBatch | UserError]) -> ClipBatch | UserErr
     for clip in clips:
         if isinstance(clip, UserError):
             return clip
-        read.append(tuple(clip))
-    return ClipBatch(*default_collate(read))
+        read.append((clip.clips.permute(0, 2, 3, 1), *clip[1:]))  # as it lies in memory
+    pixels, *keys = default_collate(read)
+    return ClipBatch(pixels.permute(0, 1, 4, 2, 3), *keys)

@@ -2,15 +2,18 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from depression_vr.data.frames import IMAGE_SUFFIXES, FrameFolder
+from depression_vr.data.packed import ARCHIVE, listed_frames
 from depression_vr.data.videos import RawVideo
 from depression_vr.errors import Problem, UserError
 
@@ -18,6 +21,7 @@ PARTITIONS = ("training", "development", "test")
 COLUMNS = ("video_id", "path", "label", "partition", "subject", "task", "recording")
 
 _LISTING_THREADS = 8
+_LISTED_AT_ONCE = 1000  # what a pool keeps of each of a million folders takes gigabytes
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,10 @@ class Manifest:
 
     def fingerprint(self) -> str:
         """SHA-256 of every row (without the path, which differs between machines) and every frame name."""
+        return self._fingerprint  # which takes a second of a thousand long videos, and is asked for often
+
+    @cached_property
+    def _fingerprint(self) -> str:
         digest = hashlib.sha256()
         rows = self.table[[column for column in COLUMNS if column != "path"]]
         digest.update(rows.to_csv(index=False).encode())
@@ -118,24 +126,13 @@ def build_manifest(
         UserError: with all problems, those of ``found`` first.
     """
     rows = rows.reset_index(drop=True)
-    problems = [*found]
-    labels = pd.to_numeric(rows["label"], errors="coerce")
-    for source, given, label in zip(rows["source"], rows["label"], labels, strict=True):
-        problems += _label_problems(source, given, label, maximum)
-    problems += _partition_problems(rows)
-    problems += _duplicate_problems(rows, "video_id")
-    problems += _duplicate_problems(rows, "path")
-    known = rows["partition"].where(rows["partition"].isin(PARTITIONS))
-    problems += _recording_problems(rows.assign(label=labels, partition=known))
+    problems = [*found, *row_problems(rows, maximum)]
     folders: list[FrameFolder] = []
-    with ThreadPoolExecutor(_LISTING_THREADS) as pool:
-        with_path = rows[rows["path"].notna()]
-        listings = pool.map(_list_frames, with_path["source"], with_path["path"])
-        for listing in listings:
-            if isinstance(listing, Problem):
-                problems.append(listing)
-            else:
-                folders.append(listing)
+    for listing in _listings(rows[rows["path"].notna()]):
+        if isinstance(listing, Problem):
+            problems.append(listing)
+        else:
+            folders.append(listing)
     if not problems and rows.empty:
         problems.append(Problem(corpus, "no videos"))
     if problems:
@@ -144,25 +141,52 @@ def build_manifest(
             problems=problems,
             fix="correct the rows or files named above; nothing was trained",
         )
-    table = rows[list(COLUMNS)].assign(label=labels.astype(float))
-    return Manifest(corpus, table, maximum, tuple(folders))
+    return Manifest(corpus, validated_table(rows), maximum, tuple(folders))
 
 
-def _label_problems(source: str, given: object, label: float, maximum: float) -> list[Problem]:
+def row_problems(rows: pd.DataFrame, maximum: float) -> list[Problem]:
+    """What is wrong with the rows that `build_manifest` takes, as far as it shows without their frames."""
+    labels = _numbers(rows["label"])
+    known = rows["partition"].where(rows["partition"].isin(PARTITIONS))
+    return [
+        *_label_problems(rows, labels, maximum),
+        *_partition_problems(rows),
+        *_duplicate_problems(rows, "video_id"),
+        *_duplicate_problems(rows, "path"),
+        *_recording_problems(rows.assign(label=labels, partition=known)),
+    ]
+
+
+def validated_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """The table of a manifest, of rows that have no problem."""
+    return rows[list(COLUMNS)].assign(label=_numbers(rows["label"]))
+
+
+def _numbers(labels: pd.Series) -> pd.Series:
+    return pd.to_numeric(labels, errors="coerce").astype(float)
+
+
+def _label_problems(rows: pd.DataFrame, labels: pd.Series, maximum: float) -> list[Problem]:
+    wrong = rows[~labels.between(0, maximum)]  # as those that are no number are
+    return [
+        Problem(source, _wrong_label(given, label, maximum))
+        for source, given, label in zip(wrong["source"], wrong["label"], labels[wrong.index], strict=True)
+    ]
+
+
+def _wrong_label(given: object, label: float, maximum: float) -> str:
     if given is None or given is pd.NA or str(given).strip() in ("", "nan"):
-        return [Problem(source, "the label is missing")]
+        return "the label is missing"
     if not np.isfinite(label):
-        return [Problem(source, f"the label {given!r} is not a number")]
-    if not 0 <= label <= maximum:
-        return [Problem(source, f"the label {given} is outside 0..{maximum:g}")]
-    return []
+        return f"the label {given!r} is not a number"
+    return f"the label {given} is outside 0..{maximum:g}"
 
 
 def _partition_problems(rows: pd.DataFrame) -> list[Problem]:
+    unknown = rows[rows["partition"].notna() & ~rows["partition"].isin(PARTITIONS)]
     return [
         unknown_partition(source, partition)
-        for source, partition in zip(rows["source"], rows["partition"], strict=True)
-        if not pd.isna(partition) and partition not in PARTITIONS
+        for source, partition in zip(unknown["source"], unknown["partition"], strict=True)
     ]
 
 
@@ -182,33 +206,50 @@ def _duplicate_problems(rows: pd.DataFrame, column: str) -> list[Problem]:
 
 def _recording_problems(rows: pd.DataFrame) -> list[Problem]:
     """Videos of one recording that do not share their label and partition."""
-    problems = []
-    for recording, videos in rows.groupby("recording", sort=False):
-        for column in ("label", "partition"):
-            values = videos[column].dropna().unique()
-            if len(values) > 1:
-                told = " and ".join(f"{value:g}" if column == "label" else value for value in values)
-                what = f"the videos of recording {recording} differ in their {column}: {told}"
-                problems.append(Problem(", ".join(videos["source"]), what))
-    return problems
+    differing = {column: values_within(rows, "recording", column) for column in ("label", "partition")}
+    wrong = rows[rows["recording"].isin({recording for values in differing.values() for recording in values})]
+    sources = wrong.groupby("recording", sort=False)["source"].agg(", ".join)
+    return [
+        Problem(where, f"the videos of recording {recording} differ in their {column}: {' and '.join(told)}")
+        for recording, where in sources.items()
+        for column, values in differing.items()
+        if (told := [f"{value:g}" if column == "label" else value for value in values.get(recording, ())])
+    ]
+
+
+def values_within(rows: pd.DataFrame, group: str, column: str) -> dict[Any, list[Any]]:
+    """The values of a column that rows of one group do not share, by group, all in the order of the rows."""
+    pairs = rows[[group, column]].dropna().drop_duplicates()
+    differing = pairs[pairs[group].duplicated(keep=False)]
+    values: dict[Any, list[Any]] = {}
+    for name, value in zip(differing[group], differing[column], strict=True):
+        values.setdefault(name, []).append(value)
+    return values
+
+
+def _listings(rows: pd.DataFrame) -> Iterator[FrameFolder | Problem]:
+    with ThreadPoolExecutor(_LISTING_THREADS) as pool:
+        for first in range(0, len(rows), _LISTED_AT_ONCE):
+            block = rows[first : first + _LISTED_AT_ONCE]
+            yield from pool.map(_list_frames, block["source"], block["path"])
 
 
 def _list_frames(source: str, path: str) -> FrameFolder | Problem:
     try:
-        folder = FrameFolder.listed(Path(path))
+        folder = listed_frames(Path(path))
     except FileNotFoundError:
         return Problem(source, f"the frames folder {path} does not exist")
     except OSError as error:
         return Problem(source, f"the frames folder {path} cannot be read ({error.strerror})")
     if not len(folder):
-        return Problem(source, f"the frames folder {path} holds no {', '.join(IMAGE_SUFFIXES)} file")
+        return Problem(
+            source, f"the frames folder {path} holds no {', '.join(IMAGE_SUFFIXES)} file and no {ARCHIVE}"
+        )
     return folder
 
 
 def _leak_warnings(table: pd.DataFrame) -> list[Problem]:
-    partitions = table.groupby("subject", sort=False)["partition"].unique()
     return [
         Problem(f"subject {subject}", f"is in the partitions {' and '.join(within)}")
-        for subject, within in partitions.items()
-        if len(within) > 1
+        for subject, within in values_within(table, "subject", "partition").items()
     ]

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from depression_vr.data.manifest import Manifest
+from depression_vr.data.manifest import Manifest, values_within
 from depression_vr.errors import Problem, UserError
 
 Protocol = Literal["dev_selected", "train_dev_merged", "subject_disjoint_kfold"]
@@ -112,11 +112,9 @@ class Split:
 
 
 def _refuse_recordings_of_several_subjects(table: pd.DataFrame) -> None:
-    subjects = table.groupby("recording", sort=False)["subject"].unique()
     problems = [
         Problem(f"recording {recording}", f"is of the subjects {' and '.join(of)}")
-        for recording, of in subjects.items()
-        if len(of) > 1
+        for recording, of in values_within(table, "recording", "subject").items()
     ]
     if problems:
         raise UserError(

@@ -69,6 +69,10 @@ class RegionViews:
         """
         return tuple(self._resized(_padded(region.cut(clips), self.size)) for region in self.regions)
 
+    def show_all(self, clips: Tensor) -> bool:
+        """Whether the only view of ``(..., H, W)`` is all of it, as it is."""
+        return self.regions == (WHOLE_FRAME,) and tuple(clips.shape[-2:]) == self.size
+
     def _resized(self, view: Tensor) -> Tensor:
         if view.shape[-2:] == self.size:
             return view
@@ -81,4 +85,6 @@ def _padded(view: Tensor, size: tuple[int, int]) -> Tensor:
     (height, width), (wanted_height, wanted_width) = view.shape[-2:], size
     rows = max(round(width * wanted_height / wanted_width) - height, 0)
     columns = max(round(height * wanted_width / wanted_height) - width, 0)
+    if not rows and not columns:
+        return view  # which pad would copy
     return functional.pad(view, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2))

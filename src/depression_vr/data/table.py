@@ -4,14 +4,14 @@ import csv
 import math
 import os
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from depression_vr.data.manifest import (
-    COLUMNS,
     PARTITIONS,
     Corpus,
     Manifest,
@@ -25,12 +25,13 @@ from depression_vr.errors import Problem, UserError
 REQUIRED_COLUMNS = ("path", "label")
 OPTIONAL_COLUMNS = ("partition", "subject", "task", "recording", "video_id")
 REQUIRED_OF_VIDEOS = ("path",)
+_DESCRIPTION = ("video_id", "subject", "task", "recording")
 
 # What the STA-DRN release takes for granted of AVEC2014's and AVEC2013's tables.
 _RELEASE_COUNTS = {300: (100, 100, 100), 150: (50, 50, 50)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One row of the file: the line that it starts on, counted from 1, and its cells by column."""
 
@@ -88,26 +89,24 @@ class CsvTable(Corpus):
                 where="data.maximum",
                 fix="give a positive number: 63 for BDI-II, 24 for PHQ-8, 27 for PHQ-9",
             )
+        videos, problems = self._described()
+        return build_manifest(self.name, videos, maximum=self.maximum, found=problems)
+
+    def _described(self) -> tuple[pd.DataFrame, list[Problem]]:
+        """The rows that `build_manifest` takes. What was read of the file takes more memory and is gone."""
         header, rows, problems = read_table(self.table)
         self._require_image_root()
         partitions, of_partitions = self._partitions(header, rows)
         extraction = self._extraction()
-        videos = []
-        for row, partition in zip(rows, partitions, strict=True):
-            source = f"{self.table} line {row.line}"
+        paths: list[str | None] = []
+        for row in rows:
             folder = find_frames(row.cells.get("path", ""), self.image_root, extraction)
             if isinstance(folder, str):
-                problems.append(Problem(source, folder))
-            videos.append(
-                {
-                    **describe_video(row.cells, self.image_root),
-                    "path": None if isinstance(folder, str) else str(folder),
-                    "partition": partition,
-                    "source": source,
-                }
-            )
-        table = pd.DataFrame(videos, columns=[*COLUMNS, "source"])
-        return build_manifest(self.name, table, maximum=self.maximum, found=[*of_partitions, *problems])
+                problems.append(Problem(f"{self.table} line {row.line}", folder))
+            paths.append(None if isinstance(folder, str) else str(folder))
+        described = describe_videos(self.table, rows, self.image_root)
+        videos = pd.DataFrame({**described, "path": paths, "partition": partitions})
+        return videos, [*of_partitions, *problems]
 
     def raw_videos(self) -> tuple[RawVideo, ...]:
         """Read the table and find the video files. Labels are passed on as they are written, if they are.
@@ -201,7 +200,7 @@ def read_table(
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            records = _numbered_records(file)
+            return _read_rows(_numbered_records(file), required, path)
     except UnicodeDecodeError as error:
         fix = "save it as CSV in UTF-8"
         raise UserError("the table is not UTF-8 text", where=str(path), fix=fix) from error
@@ -210,33 +209,39 @@ def read_table(
     except OSError as error:
         fix = "name a CSV file with the columns path,label as data.table"
         raise UserError(f"the table cannot be read ({error.strerror})", where=str(path), fix=fix) from error
-    if not records:
+
+
+def _read_rows(
+    records: Iterator[tuple[int, list[str]]], required: Sequence[str], path: Path
+) -> tuple[list[str], list[Row], list[Problem]]:
+    _, names = next(records, (1, []))
+    if not names:
         raise UserError("the table is empty", where=str(path), fix="give it the header path,label")
-    header = [name.lower() for name in records[0][1]]
+    header = [name.lower() for name in names]
+    rows, problems = [], []
+    known: dict[str, str] = {}  # what many rows say is kept once
+    for line, cells in records:
+        kept = [known.setdefault(cell, cell) for cell in cells]
+        rows.append(Row(line, dict(zip(header, kept, strict=False))))
+        if any(cells[len(header) :]):
+            what = f"{len(cells)} cells, but the header has {len(header)}"
+            problems.append(Problem(f"{path} line {line}", what))
     _require_columns(header, required, path)
-    if len(records) == 1:
+    if not rows:
         raise UserError(
             "the table has a header but no rows", where=str(path), fix="give it one row per video"
         )
-    rows = [Row(line, dict(zip(header, cells, strict=False))) for line, cells in records[1:]]
-    problems = [
-        Problem(f"{path} line {line}", f"{len(cells)} cells, but the header has {len(header)}")
-        for line, cells in records[1:]
-        if any(cells[len(header) :])
-    ]
     return header, rows, problems
 
 
-def _numbered_records(lines: Iterable[str]) -> list[tuple[int, list[str]]]:
+def _numbered_records(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(lines, strict=True)
-    records = []
     line = 1
     for cells in reader:
         stripped = [cell.strip() for cell in cells]
         if any(stripped):
-            records.append((line, stripped))
+            yield line, stripped
         line = reader.line_num + 1
-    return records
 
 
 def _require_columns(header: Sequence[str], required: Sequence[str], path: Path) -> None:
@@ -346,6 +351,16 @@ def _with_video_suffix(path: Path) -> list[Path]:
     return list(files.values())
 
 
+def describe_videos(table: Path, rows: Iterable[Row], image_root: Path) -> dict[str, list[str | None]]:
+    """Columns of what the rows of a table say: `describe_video` of each, and its ``source``."""
+    described: dict[str, list[str | None]] = defaultdict(list)
+    for row in rows:
+        described["source"].append(f"{table} line {row.line}")
+        for column, told in describe_video(row.cells, image_root).items():
+            described[column].append(told)
+    return described
+
+
 def describe_video(cells: Mapping[str, str], image_root: Path) -> dict[str, str | None]:
     """What a row says about its video, with names like AVEC's read where a cell is empty or not there.
 
@@ -354,6 +369,8 @@ def describe_video(cells: Mapping[str, str], image_root: Path) -> dict[str, str 
     >>> described["video_id"], described["recording"], described["subject"], described["task"]
     ('Freeform/203_1_Freeform_video', '203_1', '203', 'Freeform')
     """
+    if all(cells.get(column) for column in _DESCRIPTION):
+        return {"label": cells.get("label", ""), **{column: cells[column] for column in _DESCRIPTION}}
     given = cells.get("path", "")
     path = without_video_suffix(_absolute(given, image_root))
     # Relative to the image root, so that the same table has the same video ids on every machine.

@@ -12,7 +12,7 @@ from depression_vr.data.naming import VIDEO_SUFFIXES, read_name
 from depression_vr.errors import Problem, UserError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RawVideo:
     """One video file and what is known of it.
 
@@ -188,12 +188,10 @@ def _no_folder_name(given: str) -> str | None:
         "it is an absolute path": given.startswith("/"),
         "it has a '..'": ".." in components,
         "it has an empty component or a '.'": bool({"", "."} & {*components}),
-        "a component begins with a dot, and hidden folders are left out": any(
-            component.startswith(".") for component in components
-        ),
+        "a component begins with a dot, and hidden folders are left out": "/." in f"/{given}",
         "it has a backslash": "\\" in given,
         "it has white space at an end": given != given.strip(),
-        "it has a control character": any(ord(character) < ord(" ") for character in given),
+        "it has a control character": min(given, default=" ") < " ",
         "it is not UTF-8": given != given.encode("utf-8", "replace").decode(),
     }
     return next((reason for reason, applies in reasons.items() if applies), None)
@@ -216,16 +214,19 @@ def _case_problems(videos: Sequence[tuple[str, RawVideo]]) -> list[Problem]:
 
 def _nesting_problems(videos: Sequence[tuple[str, RawVideo]]) -> list[Problem]:
     """Frames that would lie in or below the folder of another video's frames."""
-    folders = {
-        str(video.folder).lower(): (source, video)
-        for source, video in videos
-        if not _no_folder_name(video.video_id)
+    folders = [str(video.folder).lower() for _, video in videos]
+    owners = {
+        folder: owner
+        for folder, owner in zip(folders, videos, strict=True)
+        if not _no_folder_name(owner[1].video_id)
     }
     problems = []
-    for source, video in videos:
-        for folder in (video.folder, *video.folder.parents):
-            other_source, other = folders.get(str(folder).lower(), (source, video))
+    for (source, video), folder in zip(videos, folders, strict=True):
+        above = folder
+        while above:
+            other_source, other = owners.get(above, (source, video))
             if other.video_id.lower() != video.video_id.lower():
                 what = f"the frames of {video.video_id!r} would lie among those of {other.video_id!r}"
                 problems.append(Problem(f"{source}, {other_source}", what))
+            above = above.rpartition("/")[0]
     return problems

@@ -12,7 +12,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from depression_vr.data.frames import FrameFolder
+from depression_vr.data.packed import listed_frames
 from depression_vr.data.videos import RawVideo
 from depression_vr.errors import UserError
 from depression_vr.files import write_json
@@ -90,12 +90,16 @@ class Output:
         return _read_json(self.folder(video) / SUMMARY)
 
     def finished(self, video: RawVideo) -> dict[str, Any] | None:
-        """The summary of a finished video; None where it is not finished or files are missing."""
+        """The summary of a finished video; None where it is not finished, or files are missing or damaged."""
         folder = self.folder(video)
         summary = self.summary(video)
         if summary is None or not (folder / TRACKS).is_file() or not (folder / QUALITY).is_file():
             return None
-        return summary if len(FrameFolder.listed(folder)) == summary.get("frames_written") else None
+        try:
+            frames = len(listed_frames(folder))
+        except OSError:
+            return None
+        return summary if frames == summary.get("frames_written") else None
 
     def summaries(self) -> Iterator[dict[str, Any]]:
         """The summaries of everything that is finished, in the order of their folders."""

@@ -37,7 +37,7 @@ def worst_faces(run: Run, manifest: Manifest, ids: SaltedIds, *, share_ids: bool
         video = videos.iloc[index]
         folder = manifest.folders[rows[video["video_id"]]]
         try:
-            pixels = read_frame(folder.frame_path(len(folder) // 2), (size, size))
+            pixels = read_frame(folder, len(folder) // 2, (size, size))
         except OSError as error:
             log.warning("warning: a picture for W&B is left out: %s", error)
             continue

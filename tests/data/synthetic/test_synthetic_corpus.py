@@ -86,7 +86,7 @@ def test_the_manifest_has_two_tasks_of_each_recording_with_one_score(tmp_path: P
 
 def test_frames_have_the_size_asked_for_and_differ_between_tasks(tmp_path: Path) -> None:
     freeform, northwind, *_ = small_corpus(tmp_path, size=48).manifest().folders
-    first, second = (read_frame(folder.frame_path(0), (48, 48)) for folder in (freeform, northwind))
+    first, second = (read_frame(folder, 0, (48, 48)) for folder in (freeform, northwind))
     assert first.shape == (48, 48, 3)
     assert first.std() > 20
     assert not np.array_equal(first, second)

@@ -36,7 +36,7 @@ def finish(output: Output, video: RawVideo, frames: int = 4) -> None:
                 aligned = Aligned(Similarity(0.5, 0, 0, 0), HeadPose(1, 2, 3), 100, 120)
                 table.add(Pose(frame, "tracked", np.ones((68, 2))), aligned)
                 Image.new("RGB", (16, 16)).save(folder / f"frame_{frame.number:06d}.jpg")
-        known = {name: getattr(video, name) for name in vars(video) if name != "path"}
+        known = {name: getattr(video, name) for name in video.__dataclass_fields__ if name != "path"}
         extra = {
             "source": video.path.name,
             "damage": None,

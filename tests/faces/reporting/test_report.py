@@ -48,7 +48,7 @@ def finish(
                 aligned = Aligned(Similarity(0, scale, 0, 0), HeadPose(1, 2, 3), 100, 120)
                 table.add(Pose(frame, state, np.ones((68, 2))), aligned)
                 Image.new("RGB", (32, 32), (200, 120, 90)).save(folder / f"frame_{frame.number:06d}.jpg")
-        known = {name: getattr(video, name) for name in vars(video) if name != "path"}
+        known = {name: getattr(video, name) for name in video.__dataclass_fields__ if name != "path"}
         reader = {
             "source_frames": len(states),
             "seconds": len(states) / 25,

@@ -8,6 +8,7 @@ from pathlib import Path
 from depression_vr.data.avec.labels import is_label_file
 from depression_vr.data.frames import IMAGE_SUFFIXES
 from depression_vr.data.naming import VIDEO_SUFFIXES, partition_of, recording_in
+from depression_vr.data.packed import ARCHIVE
 from depression_vr.errors import Problem
 
 
@@ -18,7 +19,8 @@ class Tree:
     Attributes:
         root: the folder, absolute.
         labels: label files.
-        frames: folders named like a video (below a partition, with a recording id) that hold an image.
+        frames: folders named like a video (below a partition, with a recording id) that hold an image, or
+            an archive of images.
         bare: folders named like a video that directly hold no image.
         videos: video files named like a video.
         problems: folders that cannot be read.
@@ -73,7 +75,7 @@ def _read(folder: Path, entries: Iterator[os.DirEntry[str]], tree: Tree, among_f
             continue
         if entry.is_dir():
             subfolders.append(folder / entry.name)
-        elif name.endswith(IMAGE_SUFFIXES) and may_hold_frames:
+        elif (name.endswith(IMAGE_SUFFIXES) or name == ARCHIVE) and may_hold_frames:
             holds_frames = True
             if not among_frames:
                 break

@@ -63,7 +63,7 @@ def frame_statistics(folder: FrameFolder) -> Features:
 
 
 def _grey(folder: FrameFolder, frame: int) -> npt.NDArray[np.float32]:
-    rgb = read_frame(folder.frame_path(frame), (_SIDE, _SIDE))
+    rgb = read_frame(folder, frame, (_SIDE, _SIDE))
     return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.float32) / np.float32(255)
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
 from depression_vr.data.frames import FrameFolder, read_frame
+from depression_vr.data.packed import listed_frames
 from depression_vr.faces.aligning.smoothing import State
 from depression_vr.faces.output import QUALITY
 
@@ -43,7 +44,7 @@ def contact_sheet(folder: Path, frames: int = 12, side: int = 128) -> np.ndarray
         OSError: the folder or its quality table cannot be read.
         ValueError: the quality table is no Parquet file.
     """
-    listed = FrameFolder.listed(folder)
+    listed = listed_frames(folder)
     quality = pd.read_parquet(folder / QUALITY, columns=["frame", "time"])
     times = dict(zip(quality["frame"].tolist(), quality["time"].tolist(), strict=True))
     text_height = max(8, round(0.1 * side))
@@ -53,20 +54,22 @@ def contact_sheet(folder: Path, frames: int = 12, side: int = 128) -> np.ndarray
     sheet = Image.new("RGB", (columns * side, math.ceil(frames / columns) * tile_height))
     shown = min(frames, len(listed))
     for place in range(shown):
-        path = listed.frame_path((2 * place + 1) * len(listed) // (2 * shown))
+        frame = (2 * place + 1) * len(listed) // (2 * shown)
         corner = (place % columns * side, place // columns * tile_height)
-        sheet.paste(_tile(path, times, font, (side, tile_height)), corner)
+        sheet.paste(_tile(listed, frame, times, font, (side, tile_height)), corner)
     return np.asarray(sheet)
 
 
-def _tile(path: Path, times: dict[int, float], font: _Font, size: tuple[int, int]) -> Image.Image:
+def _tile(
+    listed: FrameFolder, frame: int, times: dict[int, float], font: _Font, size: tuple[int, int]
+) -> Image.Image:
     """One frame and its caption; a picture of its own, so that a long caption ends with it."""
     side, height = size
-    number = int(path.stem.rpartition("_")[2])
+    number = int(listed.frame_path(frame).stem.rpartition("_")[2])
     caption = f"{number} · {clock(times[number])}" if number in times else str(number)
     tile = Image.new("RGB", size, _BAND)
     try:
-        tile.paste(Image.fromarray(read_frame(path, (side, side))))
+        tile.paste(Image.fromarray(read_frame(listed, frame, (side, side))))
     except OSError:
         caption = f"{number} · unreadable"
     ImageDraw.Draw(tile).text((side / 2, (side + height) / 2), caption, _TEXT, font, anchor="mm")
