@@ -65,15 +65,21 @@ def test_relations_between_regions_are_compared_with_those_of_every_pair_by_itse
     assert outcome.code == 0, outcome.err
     rows = {row["name"]: row for row in json.loads(Path("bench.json").read_text())["rows"]}
     units = {
-        "plegdf relations": "clips/s",
+        "plegdf relations": "s",
         "plegdf relations memory": "MiB",
-        "plegdf training step": "clips/s",
+        "plegdf step float32": "s",
+        "plegdf step float32 memory": "MiB",
+        "plegdf step bf16": "s",
+        "plegdf step bf16 memory": "MiB",
     }
     assert {name: row["unit"] for name, row in rows.items()} == units
     assert all(row["figure"] > 0 and row["baseline"] > 0 for row in rows.values())
     # the affinities of twelve pairs alone: 2 clips of 1 frame, 16 x 16 positions, float32
     assert rows["plegdf relations memory"]["baseline"] > 12 * 2 * 16 * 16 * 4 / 2**20
     assert rows["plegdf relations memory"]["ratio"] < 1
+    assert rows["plegdf step float32"]["goal"] == "ratio at most 0.5"
+    assert rows["plegdf step float32 memory"]["ratio"] < 1
+    assert rows["plegdf step bf16 memory"]["ratio"] < rows["plegdf step float32 memory"]["ratio"]
 
 
 def test_the_limits_of_the_machine_are_rates(command: RunCommand) -> None:

@@ -1,10 +1,7 @@
-"""Rows about PLEGDF-FGLSCF: what relations between regions cost, beside building those of every pair."""
+"""Rows about PLEGDF-FGLSCF: what relations between regions and what a training step cost."""
 
 import copy
-import json
-import os
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,18 +9,20 @@ import torch
 from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import nn
-from torch.profiler import ProfilerActivity, profile
 
-from depression_vr.bench.naive_relations import NaiveRelations, with_naive_relations
-from depression_vr.bench.rows import Measure, Row, per_second
-from depression_vr.learning.loss import RootMeanSquaredError
+from depression_vr.bench import limits
+from depression_vr.bench.allocation import peak
+from depression_vr.bench.guard import refuse_wrong_layers
+from depression_vr.bench.naive_relations import NaiveRelations
+from depression_vr.bench.plain_plegdf import plain
+from depression_vr.bench.rows import Bound, Goal, Row
+from depression_vr.bench.step import Step, operations, repair, timed, timed_in_training
 from depression_vr.models.layers import initialise
 from depression_vr.models.plegdf_fglscf import PlegdfFglscf
 from depression_vr.models.plegdf_fglscf.relations import RegionRelations
 from depression_vr.models.plegdf_fglscf.slim_resnet import EXPANSION
 
-_RATE = "clips/s"
-_MEBIBYTE = 2**20
+_WEIGHT_DECAY = 5e-5  # as the laboratory trains
 
 Side = Annotated[int, Field(ge=32, multiple_of=32)]  # stage 3's map has four equal quadrants
 Layers = Annotated[tuple[PositiveInt, ...], Field(min_length=3)]
@@ -32,9 +31,10 @@ Batch = Annotated[int, Field(ge=2)]  # one clip may leave batch norm a single va
 
 @dataclass(frozen=True)
 class PlegdfBenchmark:
-    """Training in float32 on the CPU, with as many threads as PyTorch takes.
+    """Training on the CPU, with as many threads as PyTorch takes.
 
-    Ours has the channels last in memory, as `ScoreRegression` has them; the baseline has them first.
+    The baseline is in float32 with the channels first in memory. Ours has them last, as `ScoreRegression` has
+    them, keeps freed memory and takes deterministic algorithms, as a training does.
 
     Attributes:
         size: side of the views, pixels.
@@ -51,9 +51,13 @@ class PlegdfBenchmark:
     layers: Layers = (3, 4, 6, 3)
 
     def rows(self, folder: Path) -> Sequence[Row]:
-        """Build modules and networks, and let each work once: PyTorch prepares its kernels then."""
+        """Build modules and networks, and let each work once: PyTorch prepares its kernels then.
+
+        Raises:
+            UserError: gradients in half precision are wrong, in layers that a training would not repair.
+        """
         torch.manual_seed(0)
-        return [*self._relations(folder), self._training()]
+        return [*self._relations(folder), *self._training(folder)]
 
     def _relations(self, folder: Path) -> list[Row]:
         side, planes = self.size // 4, EXPANSION * self.base_planes
@@ -62,32 +66,48 @@ class PlegdfBenchmark:
         initialise(module)
         naive = _Pass(NaiveRelations(copy.deepcopy(module)), shape, torch.contiguous_format)
         ours = _Pass(module, shape, torch.channels_last_3d)
-        what = f"of the relations behind stage 1, map {_by(shape)}"
-        peak = "peak of what PyTorch allocates (its profiler) in"
-        pairwise = "every ordered pair by itself"
+        what = f"forward and backward of the relations behind stage 1, map {_by(shape)}"
+        pairwise = "forward and backward, every ordered pair by itself"
         return [
-            Row(
-                "plegdf relations",
-                _rate(f"forward and backward {what}", ours),
-                _rate(f"forward and backward, {pairwise}", naive),
-            ),
-            Row(
-                "plegdf relations memory",
-                _peak(f"{peak} forward and backward {what}", ours, folder),
-                _peak(f"{peak} forward and backward, {pairwise}", naive, folder),
-            ),
+            Row("plegdf relations", timed_in_training(what, ours), timed(pairwise, naive)),
+            Row("plegdf relations memory", peak(what, ours, folder), peak(pairwise, naive, folder)),
         ]
 
-    def _training(self) -> Row:
+    def _training(self, folder: Path) -> list[Row]:
         network = PlegdfFglscf(self.size, base_planes=self.base_planes, layers=self.layers)
         shape = self.batch_size, 3, self.clip_length, self.size, self.size
-        naive = _TrainingStep(with_naive_relations(network), shape, torch.contiguous_format)
-        ours = _TrainingStep(network, shape, torch.channels_last_3d)
-        return Row(
-            "plegdf training step",
-            _rate(f"training step of PLEGDF-FGLSCF, two views {_by(shape)}", ours),
-            _rate("training step with the relations of every ordered pair by itself", naive),
-        )
+        views = [torch.randn(shape) for _ in range(2)]
+        work = operations(network, views)
+        described = Step(plain(network), views, weight_decay=_WEIGHT_DECAY)
+        said = "a training step of the network as it is described, contiguous float32"
+        seconds, memory = timed(said, described), peak(said, described, folder)
+
+        what = f"a training step of PLEGDF-FGLSCF, two views {_by(shape)}"
+        network.to(memory_format=torch.channels_last_3d)
+        views = [view.contiguous(memory_format=torch.channels_last_3d) for view in views]
+        single = Step(copy.deepcopy(network), views, weight_decay=_WEIGHT_DECAY)
+        in_single = f"{what}, float32"
+        repaired = repair(network, views)
+        refuse_wrong_layers(network, views)
+        half = Step(network, views, half=True, weight_decay=_WEIGHT_DECAY)
+        in_half = f"{what}, bf16 with {repaired} convolutions in float32"
+        return [
+            Row(
+                "plegdf step float32",
+                timed_in_training(in_single, single),
+                seconds,
+                Goal("ratio", most=0.5),
+                Bound(limits.FLOAT32, work),
+            ),
+            Row("plegdf step float32 memory", peak(in_single, single, folder), memory),
+            Row(
+                "plegdf step bf16",
+                timed_in_training(in_half, half),
+                seconds,
+                bound=Bound(limits.BFLOAT16, work),
+            ),
+            Row("plegdf step bf16 memory", peak(in_half, half, folder), memory),
+        ]
 
 
 class _Pass:
@@ -99,59 +119,10 @@ class _Pass:
         self.cotangent = torch.rand(shape).contiguous(memory_format=memory_format)
         self()
 
-    def __call__(self) -> int:
-        """Returns the number of clips."""
+    def __call__(self) -> None:
         self.module(self.x).backward(self.cotangent)
         self.module.zero_grad()
         self.x.grad = None
-        return len(self.x)
-
-
-class _TrainingStep:
-    """A step as the laboratory trains."""
-
-    def __init__(
-        self, network: nn.Module, shape: tuple[int, ...], memory_format: torch.memory_format
-    ) -> None:
-        self.network = network.to(memory_format=memory_format)
-        self.views = [torch.randn(shape).contiguous(memory_format=memory_format) for _ in range(2)]
-        self.scores = torch.linspace(0, 40, len(self.views[0]))
-        self.loss = RootMeanSquaredError()
-        self.optimizer = torch.optim.Adam(network.parameters(), lr=1e-4, weight_decay=5e-5)
-        self()
-
-    def __call__(self) -> int:
-        """Returns the number of clips."""
-        self.loss(self.network(*self.views), self.scores).backward()
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        return len(self.scores)
-
-
-def _rate(what: str, work: Callable[[], int]) -> Measure:
-    return Measure(what, _RATE, partial(per_second, work))
-
-
-def _peak(what: str, work: Callable[[], int], folder: Path) -> Measure:
-    return Measure(what, "MiB", partial(_peak_allocation, work, folder), repeated=False)
-
-
-def _peak_allocation(work: Callable[[], int], folder: Path) -> float:
-    """The most that is held at once of what the work allocates, MiB; what was there before does not count.
-
-    Scratch memory that oneDNN takes for itself is not seen.
-    """
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # or the profiler warns that it finds no GPU
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        work()
-    trace = folder / "trace.json"
-    profiler.export_chrome_trace(str(trace))
-    events = json.loads(trace.read_text())["traceEvents"]
-    held = peak = 0
-    for event in sorted((e for e in events if e["name"] == "[memory]"), key=lambda event: event["ts"]):
-        held += event["args"]["Bytes"]
-        peak = max(peak, held)
-    return peak / _MEBIBYTE
 
 
 def _by(shape: Sequence[int]) -> str:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from depression_vr.models.float32 import in_float32
+from depression_vr.models.grouped_convolution import GroupedConvolution
 
 
 class AttentionBuilder(Protocol):
@@ -46,9 +47,9 @@ class GroupedFeatures(nn.Sequential):
         self, in_planes: int, out_planes: int, *, stride: int, groups: int, norm_momentum: float
     ) -> None:
         super().__init__()
-        self.conv = nn.Conv3d(in_planes, out_planes, kernel_size=3, stride=stride, padding=1, groups=groups)
+        self.conv = GroupedConvolution(in_planes, out_planes, stride=stride, groups=groups)
         self.norm = nn.BatchNorm3d(out_planes, momentum=norm_momentum)
-        self.relu = nn.ReLU(inplace=True)
+        self.relu = nn.ReLU()
 
 
 class AttentionVector(nn.Module):
@@ -69,7 +70,21 @@ class AttentionVector(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Attention in 0..1, of size 1 along the pooled dimensions."""
-        return softmax_over_groups(self.logits(features.mean(self.pooled, keepdim=True)), self.groups)
+        # with channels last, as they are in memory, for which alone PyTorch has fast sums on a CPU
+        means = features.movedim(1, 4).mean([axis - 1 for axis in self.pooled], keepdim=True).movedim(4, 1)
+        return softmax_over_groups(self.logits(means), self.groups)
+
+
+def weighed(features: Tensor, *attention: Tensor) -> Tensor:
+    """Features times attention, in the precision of the features, with channels last in memory.
+
+    Every position rounds by itself: what positions share is not rounded before.
+    """
+    last = [vector.movedim(1, 4) for vector in attention]  # for fast sums over positions in the backward pass
+    z = features.movedim(1, 4)
+    if len(last) == 1:
+        return (z * last[0]).to(features.dtype).movedim(4, 1)
+    return (z * (last[0] * last[1]).to(features.dtype)).movedim(4, 1)
 
 
 OVER_SPACE = (3, 4)
@@ -93,7 +108,7 @@ class SingleAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Weigh the features of ``x``."""
         z = self.features(x)
-        return z * self.attention(z)
+        return weighed(z, self.attention(z))
 
 
 class TemporalAttention(SingleAttention):
@@ -143,8 +158,7 @@ class FusedSpatialTemporalAttention(nn.Module):
         """Weigh the sum of both features by the fused attention."""
         z_t, z_s = self.temporal_features(x), self.spatial_features(x)
         # (B, C, T, 1, 1) * (B, C, 1, H, W) -> (B, C, T, H, W)
-        attention = self.temporal_attention(z_t) * self.spatial_attention(z_s)
-        return attention * (z_t + z_s)
+        return weighed(z_t + z_s, self.temporal_attention(z_t), self.spatial_attention(z_s))
 
 
 ATTENTION: dict[str, AttentionBuilder] = {

@@ -47,6 +47,12 @@ def train_as_autocast_says(convolution: Convolution) -> None:
     vars(convolution).pop("forward", None)
 
 
+def trains_in_float32(layer: nn.Module) -> bool:
+    """Whether `train_in_float32` has changed a layer."""
+    own = vars(layer).get("forward")
+    return isinstance(own, MethodType) and own.__func__ is _forward
+
+
 def _forward(convolution: Convolution, x: Tensor) -> Tensor:
     forward = type(convolution).forward.__get__(convolution)
     return _without_autocast(forward, x, convolution.weight.dtype) if torch.is_grad_enabled() else forward(x)

@@ -11,21 +11,27 @@ from torch import Tensor, nn
 
 from depression_vr.models.attention import ATTENTION, AttentionBuilder
 from depression_vr.models.float32 import Float32Linear
+from depression_vr.models.forked import forked
 from depression_vr.models.layers import ConvNorm, initialise
+from depression_vr.models.pooled_norm import norm_relu_pool
+from depression_vr.models.stem_convolution import StemConvolution
 
 EXPANSION = 4
 STEM_PLANES = 64
 
 
-class Stem(nn.Sequential):
-    """``(B, 3, T, H, W)`` to ``(B, 64, T, H/4, W/4)``."""
+class Stem(nn.Module):
+    """Convolution, batch norm, ReLU, max pooling."""
 
     def __init__(self, norm_momentum: float) -> None:
         super().__init__()
-        self.conv = nn.Conv3d(3, STEM_PLANES, kernel_size=7, stride=(1, 2, 2), padding=3, bias=False)
+        self.conv = StemConvolution(STEM_PLANES)
         self.norm = nn.BatchNorm3d(STEM_PLANES, momentum=norm_momentum)
-        self.relu = nn.ReLU(inplace=True)
         self.pool = nn.MaxPool3d(kernel_size=3, stride=(1, 2, 2), padding=1)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """``(B, 3, T, H, W)`` to ``(B, 64, T, H/4, W/4)``."""
+        return norm_relu_pool(self.conv(clips), self.norm, self.pool)
 
 
 class Bottleneck(nn.Module):
@@ -50,13 +56,14 @@ class Bottleneck(nn.Module):
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or in_planes != out_planes:
             self.shortcut = ConvNorm(in_planes, out_planes, 3, stride, norm_momentum)
-        self.relu = nn.ReLU(inplace=True)
+        self.relu = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
         """``(B, in, T, H, W)`` to ``(B, 4 * planes, T/stride, H/stride, W/stride)``."""
+        x, skipped = forked(x)
         z = self.relu(self.reduce(x))
         z = self.relu(self.norm(self.attention(z)))
-        return self.relu(self.expand(z) + self.shortcut(x))
+        return self.relu(self.expand(z) + self.shortcut(skipped))
 
 
 class StaDrn(nn.Module):
@@ -85,6 +92,8 @@ class StaDrn(nn.Module):
         norm_momentum: float = 0.1,
     ) -> None:
         super().__init__()
+        self.attention, self.base_planes, self.layers = attention, base_planes, tuple(layers)
+        self.groups, self.norm_momentum = groups, norm_momentum
         if attention not in ATTENTION:
             raise ValueError(f"attention={attention!r} is unknown; known are {', '.join(ATTENTION)}")
         if groups < 1 or base_planes < 1 or base_planes % groups:

@@ -131,7 +131,7 @@ def hand_made(rows: float, columns: float) -> tuple[RegionRelations, Tensor]:
 def related(module: RegionRelations, x: Tensor, i: int, j: int) -> Tensor:
     """Relations of quadrant i to quadrant j: channel m of position n at ``[m, n]``."""
     others = [other for other in range(4) if other != i]
-    return module.relations(x)[0, i, others.index(j)]
+    return module.relations(x)[others.index(j), i, 0].mT
 
 
 @pytest.mark.parametrize(("pair", "affinity"), AFFINITIES.items(), ids=str)

@@ -6,21 +6,24 @@ a map instead of within the whole map. Source: see the package.
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from depression_vr.models.layers import ConvNorm
 
 QUADRANTS = 4
-# the ordered pairs (i, j): for every quadrant the three others, in order
-_OF, _TO = zip(*((i, j) for i in range(QUADRANTS) for j in range(QUADRANTS) if i != j), strict=True)
+OTHERS = QUADRANTS - 1
+# the first other quadrant of every quadrant, the second of every one, the third
+_OTHER_OF_PAIR = [other + (other >= of) for other in range(OTHERS) for of in range(QUADRANTS)]
 
 
 def to_quadrants(x: Tensor) -> Tensor:
     """Quadrants of every frame with their positions in a row: ``(B, C, T, H, W)`` to ``(B * T, 4, C, N)``.
 
-    N is ``H/2 * W/2``; the quadrants are top left, top right, bottom left, bottom right.
+    N is ``H/2 * W/2``; the quadrants are top left, top right, bottom left, bottom right. The channels are
+    last in memory, as they are in the maps of a network that is trained.
     """
     tiles = x.unflatten(4, (2, -1)).unflatten(3, (2, -1))  # (B, C, T, 2, H/2, 2, W/2)
-    return tiles.permute(0, 2, 3, 5, 1, 4, 6).flatten(5).flatten(2, 3).flatten(0, 1)
+    return tiles.permute(0, 2, 3, 5, 4, 6, 1).flatten(4, 5).flatten(2, 3).flatten(0, 1).mT
 
 
 def from_quadrants(quadrants: Tensor, frames: int, size: tuple[int, int]) -> Tensor:
@@ -31,16 +34,21 @@ def from_quadrants(quadrants: Tensor, frames: int, size: tuple[int, int]) -> Ten
     return tiles.permute(0, 4, 1, 2, 5, 3, 6).flatten(5, 6).flatten(3, 4)
 
 
-class PositionNorm(nn.Sequential):
+class PositionNorm(nn.Module):
     """The same linear map of the channels of every position, without bias, then batch norm.
 
-    ``(B, in, N)`` to ``(B, out, N)``: what a 1x1x1 convolution does on a grid of N positions.
+    What a 1x1x1 convolution does on a grid of positions, and with its weight; computed as a matrix product.
     """
 
     def __init__(self, in_planes: int, out_planes: int, norm_momentum: float) -> None:
         super().__init__()
         self.conv = nn.Conv1d(in_planes, out_planes, kernel_size=1, bias=False)
         self.norm = nn.BatchNorm1d(out_planes, momentum=norm_momentum)
+
+    @property
+    def matrix(self) -> Tensor:
+        """Of the linear map, ``(out, in)``."""
+        return self.conv.weight.squeeze(2)
 
 
 class RegionRelations(nn.Module):
@@ -83,18 +91,33 @@ class RegionRelations(nn.Module):
     def weights(self, x: Tensor) -> Tensor:
         """One weight in 0..1 for every position of every quadrant, ``(B * T, 4, 1, N)``."""
         relations = self.relations(x)
-        joined = self.relu(self.join(relations.flatten(2, 3).flatten(0, 1)))  # (B * T * 4, 3N/8, N)
-        return self.weight(joined).sigmoid().unflatten(0, (-1, QUADRANTS))
+        kernels = self.join.matrix.chunk(OTHERS, dim=1)
+        first, second, third = map(functional.linear, relations.flatten(1, 3).unbind(), kernels)
+        joined = self.relu(self.join.norm(first + second + third))  # (4 * B * T * N, 3N/8)
+        weights = self.weight.norm(functional.linear(joined, self.weight.matrix)).sigmoid()
+        return weights.view(relations.shape[1:4]).transpose(0, 1).unsqueeze(2)
 
     def relations(self, x: Tensor) -> Tensor:
-        """Relations of each quadrant's positions to each other quadrant, ``(B * T, 4, 3, N, N)``.
+        """Relations of each quadrant's positions to each other quadrant, ``(3, 4, B * T, N, N)``.
 
-        The last dimension is the position within the quadrant, the one before it the relation's channel.
+        The first dimension is the other quadrant, the last the relation's channel, the one before it the
+        position within the quadrant.
         """
-        theta, phi = to_quadrants(self.relu(self.projections(x))).chunk(2, dim=2)  # (B * T, 4, C/8, N)
-        rows, columns = self.relation.conv.weight.squeeze(2).chunk(2, dim=1)  # U and V, N x N
-        to_phi, to_theta = (rows @ phi.mT, columns @ theta.mT)  # (B * T, 4, N, C/8)
-        brackets = torch.cat([to_phi[:, _TO], to_theta[:, _OF]], dim=3)  # (B * T, 12, N, C/4)
-        pairs = brackets @ torch.cat([theta[:, _OF], phi[:, _TO]], dim=2)  # (B * T, 12, N, N)
-        related = self.relu(self.relation.norm(pairs.flatten(0, 1)))
-        return related.unflatten(0, (-1, QUADRANTS, QUADRANTS - 1))
+        maps = to_quadrants(self.relu(self.projections(x))).mT.transpose(0, 1)
+        theta, phi = maps.chunk(2, dim=3)  # (4, B * T, N, C/8)
+        rows, columns = self.relation.matrix.chunk(2, dim=1)  # U and V, N x N
+        features = torch.cat([_repeated(theta), _of_others(phi)], dim=4)  # (3, 4, B * T, N, C/4)
+        brackets = torch.cat([_of_others(rows @ phi), _repeated(columns @ theta)], dim=4)
+        pairs = features @ brackets.mT  # (3, 4, B * T, N, N)
+        return self.relu(self.relation.norm(pairs.flatten(0, 3))).view(pairs.shape)
+
+
+def _repeated(quadrants: Tensor) -> Tensor:
+    """What is of quadrants ``(4, ...)``, for each of their pairs ``(3, 4, ...)``."""
+    return quadrants.expand(OTHERS, *quadrants.shape)
+
+
+def _of_others(quadrants: Tensor) -> Tensor:
+    """What is of the other quadrants, for each pair ``(3, 4, ...)``."""
+    parts = quadrants.unbind()
+    return torch.stack([parts[other] for other in _OTHER_OF_PAIR]).unflatten(0, (OTHERS, QUADRANTS))

@@ -7,21 +7,59 @@ Spatiotemporal 3D CNNs Retrace the History of 2D CNNs and ImageNet?", CVPR 2018.
 from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from depression_vr.models.layers import ConvNorm
+from depression_vr.models.pooled_norm import norm_relu_pool
+from depression_vr.models.stem_convolution import StemConvolution
 
 EXPANSION = 4
 
 
-class Stem(nn.Sequential):
-    """``(B, 3, T, H, W)`` to ``(B, planes, T/2, H/4, W/4)``."""
+class Stem(nn.Module):
+    """Convolution, batch norm, ReLU, max pooling."""
 
     def __init__(self, planes: int, norm_momentum: float) -> None:
         super().__init__()
-        self.conv = nn.Conv3d(3, planes, kernel_size=7, stride=(1, 2, 2), padding=3, bias=False)
+        self.conv = StemConvolution(planes)
         self.norm = nn.BatchNorm3d(planes, momentum=norm_momentum)
-        self.relu = nn.ReLU(inplace=True)
         self.pool = nn.MaxPool3d(kernel_size=3, stride=2, padding=1)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """``(B, 3, T, H, W)`` to ``(B, planes, T/2, H/4, W/4)``."""
+        return norm_relu_pool(self.conv(clips), self.norm, self.pool)
+
+
+class Convolution3x3x3(nn.Conv3d):
+    """Padded 3x3x3 convolution without bias that leaves out what meets no time step.
+
+    Of the last maps of a short clip a single step comes out. All other steps of the kernel then lie in the
+    padding, two thirds of its work and of its weight's gradient.
+    """
+
+    def __init__(self, planes: int, stride: int) -> None:
+        super().__init__(planes, planes, kernel_size=3, stride=stride, padding=1, bias=False)
+
+    def kernel_on(self, x: Tensor) -> tuple[int, ...]:
+        """Size of the part of the kernel that meets time steps of ``(B, C, T, H, W)``."""
+        steps = x.shape[2]
+        return self.kernel_size if steps > self.stride[0] else (steps, *self.kernel_size[1:])
+
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: A002
+        """Convolve with any weight; torch's layer and `models.arithmetic` come here."""
+        steps, *_ = self.kernel_on(input)
+        if steps == self.kernel_size[0]:
+            return super()._conv_forward(input, weight, bias)
+        return functional.conv3d(input, weight[:, :, 1 : 1 + steps], bias, self.stride, padding=(0, 1, 1))
+
+
+class ConvNorm3x3x3(nn.Sequential):
+    """That convolution, then batch norm."""
+
+    def __init__(self, planes: int, stride: int, norm_momentum: float) -> None:
+        super().__init__()
+        self.conv = Convolution3x3x3(planes, stride)
+        self.norm = nn.BatchNorm3d(planes, momentum=norm_momentum)
 
 
 class Bottleneck(nn.Module):
@@ -31,7 +69,7 @@ class Bottleneck(nn.Module):
         super().__init__()
         out_planes = EXPANSION * planes
         self.reduce = ConvNorm(in_planes, planes, 1, 1, norm_momentum)
-        self.conv = ConvNorm(planes, planes, 3, stride, norm_momentum)
+        self.conv = ConvNorm3x3x3(planes, stride, norm_momentum)
         self.expand = ConvNorm(planes, out_planes, 1, 1, norm_momentum)
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or in_planes != out_planes:
@@ -42,7 +80,7 @@ class Bottleneck(nn.Module):
         """``(B, in, T, H, W)`` to ``(B, 4 * planes, T/stride, H/stride, W/stride)``."""
         z = self.relu(self.reduce(x))
         z = self.relu(self.conv(z))
-        return self.relu(self.expand(z) + self.shortcut(x))
+        return self.relu(self.expand(z).add_(self.shortcut(x)))
 
 
 class SlimResNet3d(nn.Module):
