@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
@@ -65,6 +66,17 @@ def test_callbacks_and_loggers_build(choice: str, tmp_path: Path, monkeypatch: p
 def test_trainers_build(trainer: str) -> None:
     config = composed(f"trainer={trainer}", "logger=none", "trainer.accelerator=cpu")
     assert assembly.build_trainer(config).precision == "32-true"
+
+
+def test_new_memory_is_not_filled_on_a_cpu() -> None:
+    before = torch.get_deterministic_debug_mode()
+    torch.utils.deterministic.fill_uninitialized_memory = True
+    try:
+        assembly.build_trainer(composed("trainer=cpu", "logger=none"))
+        assert torch.are_deterministic_algorithms_enabled()
+        assert not torch.utils.deterministic.fill_uninitialized_memory
+    finally:
+        torch.set_deterministic_debug_mode(before)
 
 
 def test_debug_takes_one_batch() -> None:

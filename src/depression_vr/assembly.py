@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.accelerators import CPUAccelerator, CUDAAccelerator
 from pytorch_lightning.loggers import Logger
 from torch import nn
 
@@ -27,6 +28,7 @@ from depression_vr.learning.checkpoint_files import WholeCheckpoints
 from depression_vr.learning.evaluation import score_windows
 from depression_vr.learning.faults import faults_explained
 from depression_vr.learning.score_regression import ScoreRegression
+from depression_vr.models.inference import for_inference
 from depression_vr.models.weights import load_state, read_state
 from depression_vr.runs.record import RunRecord
 from depression_vr.runs.results import write_results
@@ -68,7 +70,7 @@ def build_regression(config: DictConfig) -> ScoreRegression:
     learning = {str(key): build(part) for key, part in config.optim.items()}
     network = build(config.model)
     _refuse_other_views(network, len(config.data.regions))
-    module = ScoreRegression(network=network, **learning)
+    module = ScoreRegression(network=network, for_evaluation=for_inference, **learning)
     try:  # the optimizer sees its settings only when it gets the parameters, which for Lightning is in fit
         if module.optimizer is not None:
             module.optimizer(module.network.parameters())
@@ -100,6 +102,11 @@ def build_trainer(config: DictConfig) -> pl.Trainer:
     own = {"plugins": _plugins(), "deterministic": _deterministic(config.trainer)}
     trainer: pl.Trainer = build(config.trainer, callbacks=callbacks, logger=loggers, **own)
     refuse_other_processes(trainer, config)
+    _set_tf32(config, on_gpu=isinstance(trainer.accelerator, CUDAAccelerator))
+    if isinstance(trainer.accelerator, CPUAccelerator):
+        # deterministic algorithms would fill all new memory, 8% of a step; ours never read what they have not
+        # written
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     for callback in callbacks:
         if isinstance(callback, SameOnAllRanks):
             callback.settings = common_settings(config)
@@ -110,6 +117,21 @@ def build_trainer(config: DictConfig) -> pl.Trainer:
             fix="give a whole number",
         )
     return trainer
+
+
+def _set_tf32(config: DictConfig, *, on_gpu: bool) -> None:
+    """Let a GPU round factors of float32 to TF32, or not.
+
+    Null, as runs of earlier versions have it, sets nothing: PyTorch's choice is left as it is, or what a run
+    before in this process has set.
+    """
+    wanted = config.get("tf32")
+    if not isinstance(wanted, bool | None):
+        raise UserError(f"{wanted!r} is no choice", where="config key tf32", fix="use true, false or null")
+    if wanted is None or not on_gpu:
+        return
+    torch.set_float32_matmul_precision("high" if wanted else "highest")
+    torch.backends.cudnn.allow_tf32 = wanted
 
 
 def _deterministic(trainer: DictConfig) -> Any:

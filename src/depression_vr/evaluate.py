@@ -11,6 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+import depression_vr.quick_imports  # noqa: F401
 from depression_vr import assembly
 from depression_vr.distributed.processes import with_counted_devices
 from depression_vr.entry import entry_point

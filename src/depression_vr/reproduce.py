@@ -8,6 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+import depression_vr.quick_imports  # noqa: F401
 from depression_vr.entry import entry_point
 from depression_vr.reproducing import Wanted, reproduce
 

@@ -18,7 +18,12 @@ log = logging.getLogger(__name__)
 
 AUTO = "auto"
 """As ``resume=``: go on with the run that the run directory holds, or begin where it holds none."""
-_MAY_CHANGE = {"seed", "data", "trainer", "callbacks", "logger", "requeue", "record_contents"}
+_MAY_CHANGE = {
+    *("seed", "data", "trainer", "callbacks", "logger"),
+    *("compile", "tf32", "requeue", "record_contents"),
+}
+_LISTED = "keys of data, trainer, callbacks and logger, and compile, tf32, requeue and record_contents"
+_NOT_IN_EARLIER_VERSIONS = {"compile", "tf32"}
 _MISSING = object()
 
 
@@ -88,9 +93,10 @@ def _apply(config: DictConfig, override: Override) -> None:
         raise UserError(
             f"{key} is settled when a run begins",
             where=f"command line: {override.input_line}",
-            fix="leave it out; what may change are keys of data, trainer, callbacks and logger",
+            fix=f"leave it out; what may change, where no result depends on it, are {_LISTED}",
         )
-    if override.is_delete() or OmegaConf.select(config, key, default=_MISSING) is _MISSING:
+    is_missing = OmegaConf.select(config, key, default=_MISSING) is _MISSING
+    if override.is_delete() or (is_missing and key not in _NOT_IN_EARLIER_VERSIONS):
         raise UserError(
             f"the run has no config key {key}, and cannot lose one",
             where=f"command line: {override.input_line}",
@@ -102,7 +108,7 @@ def _apply(config: DictConfig, override: Override) -> None:
             where=f"command line: {override.input_line}",
             fix="leave it out, or change single keys that no result depends on, such as data.root",
         )
-    OmegaConf.update(config, key, override.value())
+    OmegaConf.update(config, key, override.value(), force_add=True)
 
 
 def _keeps_the_result(recorded: DictConfig, override: Override) -> bool:

@@ -14,7 +14,7 @@ PATH_KEYS = ("root", "image_root", "table")
 """The keys that name folders and files of a corpus: made absolute in a run's config, shown to no logger."""
 
 _DIGITS = 8
-_SHARED = ("name", "network", "experiment", "seed", "model", "optim", "input")
+_SHARED = ("name", "network", "experiment", "seed", "model", "optim", "input", "compile", "tf32")
 _PATH_MARKS = ("/", "\\", "~")
 _PARTS = ("model", "optim", "input", "data", "trainer", "callbacks")
 _WHERE_DATA_IS_READ = {*PATH_KEYS, "num_workers"}

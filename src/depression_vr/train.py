@@ -11,6 +11,7 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+import depression_vr.quick_imports  # noqa: F401
 from depression_vr import assembly
 from depression_vr.distributed.processes import leads, with_counted_devices
 from depression_vr.effective_batch import with_scaled_rate

@@ -4,7 +4,7 @@ import logging
 import os
 import platform
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,16 @@ from depression_vr.callbacks.stopping import CLUSTER_WARNINGS, ended_by_signals
 from depression_vr.data.datamodule import ClipDataModule
 from depression_vr.distributed.processes import leads
 from depression_vr.errors import StoppedError, UserError
+from depression_vr.learning.compiling import (
+    compiler_faults_explained,
+    is_compiled,
+    refuse_without_compiler,
+)
 from depression_vr.learning.faults import faults_explained
 from depression_vr.learning.score_regression import ScoreRegression
 from depression_vr.loggers.results import ended_loggers, log_results
 from depression_vr.loggers.resumable import ResumableLogger
+from depression_vr.memory import freed_memory_kept
 from depression_vr.output import refused_write
 from depression_vr.runs.process import is_dead
 from depression_vr.runs.provenance import hardware
@@ -60,6 +66,7 @@ def train(config: DictConfig, run: Run, overrides: Sequence[str], *, resumes: bo
         UserError: the config, the corpus or what became of the training.
         StoppedError: a signal has stopped it.
     """
+    refuse_without_compiler(config)
     if leads(config):
         if resumes:
             _refuse_a_live_run(run)
@@ -90,6 +97,8 @@ def _train_and_evaluate(config: DictConfig, run: Run, record: RunRecord, resumes
     assembly.note_effective_batch(record)
     module = assembly.build_regression(config)
     module.scale.fit(datamodule.training_labels())
+    if is_compiled(config):
+        module.compile_training()
     trainer = assembly.build_trainer(config)
     refuse_wrong_gradients(trainer)
     refuse_selection_without_development(trainer, datamodule)
@@ -115,7 +124,9 @@ def _fit_and_evaluate(
     for logger in trainer.loggers:
         logger.log_hyperparams(settings)
 
-    with faults_explained(config, "training"):
+    on_cpu = trainer.strategy.root_device.type == "cpu"
+    memory = freed_memory_kept() if on_cpu else nullcontext()
+    with faults_explained(config, "training"), compiler_faults_explained(config), memory:
         trainer.fit(module, datamodule, ckpt_path=checkpoint, weights_only=True)
     if trainer.world_size > 1:  # processes share the cores
         record.note(hardware=hardware())

@@ -3,6 +3,7 @@
 from functools import partial
 from pathlib import Path
 
+import pytest
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.precision import MixedPrecision
@@ -45,3 +46,38 @@ def test_a_batch_that_overflows_in_16_bits_is_skipped(tmp_path: Path) -> None:
     weights = network[1].weight
     assert weights.isfinite().all()
     assert (weights < 1).any() or (weights > 1).any()
+
+
+def test_every_clip_counts_once_in_the_means_of_an_epoch() -> None:
+    """Also those of a smaller last batch; and on a CPU the progress bar shows the MAE of the last."""
+    scores = ((10.0, 20.0), (40.0,))
+    batches = [
+        NetworkBatch(
+            (torch.zeros(len(some), 3, 1, 2, 2),),
+            torch.tensor(some),
+            torch.arange(len(some)),
+            torch.zeros(len(some), dtype=int),
+        )
+        for some in scores
+    ]
+    network = nn.Sequential(nn.Flatten(), nn.Linear(12, 1), nn.Flatten(0))
+    nn.init.zeros_(network[1].bias)  # says 0 of black clips, and learns nothing
+    module = ScoreRegression(
+        network,
+        ScoreScale(factor=1),
+        ScoreLoss([nn.MSELoss()], compare="score"),
+        partial(torch.optim.SGD, lr=0.0),
+    )
+    trainer = pl.Trainer(
+        max_epochs=1,
+        accelerator="cpu",
+        log_every_n_steps=3,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(module, DataLoader(batches, batch_size=None))
+    assert trainer.callback_metrics["training/mae_epoch"].item() == pytest.approx((10 + 20 + 40) / 3)
+    assert trainer.callback_metrics["training/loss_epoch"].item() == pytest.approx((100 + 400 + 1600) / 3)
+    assert trainer.progress_bar_metrics["MAE"] == pytest.approx(40)

@@ -21,6 +21,7 @@ def test_the_config_is_flat_so_that_columns_sort() -> None:
     shared = shareable_config(composed("model=sta_drn", "data=synthetic", "seed=3"))
     assert (shared["network"], shared["corpus"], shared["seed"]) == ("network", "synthetic", 3)
     assert shared["experiment"] is None
+    assert (shared["compile"], shared["tf32"]) == (False, None)
     assert shared["model/layers"] == [2, 2, 2, 2]
     assert shared["model/_target_"] == "depression_vr.models.sta_drn.StaDrn"
     assert shared["data/augmentation/1/p"] == 0.5

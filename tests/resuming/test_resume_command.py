@@ -15,6 +15,7 @@ import pandas as pd
 import psutil
 import pytest
 import torch
+from omegaconf import OmegaConf
 from torch.optim import AdamW
 
 from conftest import RunCommand
@@ -172,6 +173,19 @@ def test_what_no_result_depends_on_may_change_and_is_listed(
     assert outcome.code == 0, outcome.err
     assert f"changed for the rest of the run: +data.table={moved / 'videos.csv'}" in outcome.err
     assert run.config().data.table == str(moved / "videos.csv")
+
+
+def test_a_run_of_an_earlier_version_may_go_on_compiled_or_with_tf32(
+    interrupted: Interrupt, command: RunCommand
+) -> None:
+    run = interrupted()
+    file = run.folder / "config.yaml"
+    config = OmegaConf.load(file)
+    del config["compile"], config["tf32"]
+    OmegaConf.save(config, file)
+    outcome = command("train", "resume=run", "compile=false", "tf32=true")
+    assert outcome.code == 0, outcome.err
+    assert (run.config().compile, run.config().tf32) == (False, True)
 
 
 def test_a_run_that_was_moved_goes_on_where_it_is(interrupted: Interrupt, command: RunCommand) -> None:

@@ -5,12 +5,14 @@ from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torchmetrics import Metric
 
-from depression_vr.callbacks.not_finite import NotFinite, Part
+from depression_vr.callbacks.not_finite import LaterLook, NotFinite, Part, StepFlags
 from depression_vr.data.datasets import NetworkBatch
+from depression_vr.errors import UserError
 from depression_vr.models.arithmetic import wrong_convolutions
 from depression_vr.models.float32 import Convolution, autocasts, train_as_autocast_says, train_in_float32
 
@@ -61,6 +63,8 @@ class PrecisionGuard(pl.Callback):
         self._checked_on = ""  # processor
         self._video = torch.empty(0)  # of the batch that is being learned
         self._parts: list[Part] = []  # of the step that is being made
+        self._later = LaterLook()
+        self._error: UserError | None = None  # of a later look
         self._before: _Statistics | None = None
 
     def state_dict(self) -> dict[str, Any]:
@@ -81,7 +85,7 @@ class PrecisionGuard(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Put the layers into float32 that a checkpoint says are wrong."""
-        self._parts = []
+        self._parts, self._later, self._error = [], LaterLook(), None
         for convolution in self._float32_convolutions(pl_module):
             train_in_float32(convolution)
 
@@ -150,15 +154,68 @@ class PrecisionGuard(pl.Callback):
             UserError: the training should not go on.
         """
         parts, self._parts = self._parts, []
-        gradients = [parameter.grad for parameter in pl_module.parameters() if parameter.grad is not None]
-        norm = torch.nn.utils.get_total_norm(gradients).to(pl_module.device)
-        # the only time in a step that waits for the device
-        finite = torch.stack([*(part.finite for part in parts), norm.isfinite()]).tolist()
-        if trainer.strategy.reduce_boolean_decision(all(finite)):
-            self._skipped_in_a_row = 0
+        flags = StepFlags(trainer, pl_module, parts)
+        if self._looks_later(trainer, flags):
+            self._look_back(trainer)
+            self._later.keep(flags)
         else:
-            self._skip(trainer, pl_module, NotFinite(trainer, _network(pl_module), parts, finite[:-1]))
-        self._log(trainer, pl_module, norm)
+            finite = flags.finite.tolist()
+            if trainer.strategy.reduce_boolean_decision(all(finite)):
+                self._skipped_in_a_row = 0
+            else:
+                self._skip(trainer, pl_module, NotFinite(trainer, flags, finite))
+        self._log(trainer, pl_module, flags.norm)
+
+    def _looks_later(self, trainer: pl.Trainer, flags: StepFlags) -> bool:
+        """Whether a step may happen before it is known if it should: the next one then ends the training.
+
+        A step that could be left out has to wait for the device. So do those of several processes, which
+        Lightning lets agree at every step anyway, of a loss scaler, which itself waits, and those behind
+        which weights alone may be written, of which callbacks are not told.
+        """
+        writes_untold = any(
+            isinstance(callback, ModelCheckpoint) and callback.save_weights_only
+            for callback in trainer.checkpoint_callbacks
+        )
+        waits_anyway = trainer.world_size > 1 or _scaler(trainer) is not None or writes_untold
+        return self.policy == "raise" and not waits_anyway and self._is_on_gpu(flags)
+
+    def _is_on_gpu(self, flags: StepFlags) -> bool:
+        return flags.finite.is_cuda
+
+    def _look_back(self, trainer: pl.Trainer) -> None:
+        """End the training if the step before should not have happened, also when asked once more."""
+        kept = self._later.take()
+        if kept is not None and not all(kept[1]):
+            self._error = NotFinite(trainer, *kept).error()
+        if self._error is not None:
+            raise self._error
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Validate no weights of a step that should not have happened.
+
+        Raises:
+            UserError: there was such a step.
+        """
+        self._look_back(trainer)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The epoch's last step has no next one.
+
+        Raises:
+            UserError: it should not have happened.
+        """
+        self._look_back(trainer)
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Write no weights of a step that should not have happened, nor after the error about it.
+
+        Raises:
+            UserError: there was such a step.
+        """
+        self._look_back(trainer)
 
     def _skip(self, trainer: pl.Trainer, pl_module: pl.LightningModule, found: NotFinite) -> None:
         overflows = not found.in_loss and _scaler(trainer) is not None

@@ -113,7 +113,8 @@ class Throughput(pl.Callback):
         device = trainer.strategy.root_device
         if device.type == "cuda":
             values["device_memory_mib"] = ("GPU MiB", torch.cuda.max_memory_allocated(device) / _MIB)
-        for name, (short, value) in values.items():
+        for name, (short, number) in values.items():
+            value = torch.tensor(number)  # a number would go to the device, and be fetched at every step
             pl_module.log(f"throughput/{name}", value, on_step=True, on_epoch=False)
             pl_module.log(short, value, on_step=True, on_epoch=False, prog_bar=True, logger=False)
 

@@ -1,12 +1,14 @@
 """Runs a network over every window of a partition."""
 
 import logging
+from contextlib import nullcontext
 
 import pandas as pd
 import pytorch_lightning as pl
 
 from depression_vr.data.datamodule import ClipDataModule
 from depression_vr.learning.score_regression import ScoreRegression
+from depression_vr.memory import freed_memory_kept
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +20,9 @@ def score_windows(trainer: pl.Trainer, module: ScoreRegression, datamodule: Clip
         One row per window: ``video_id, window, first_frame, last_frame, estimate``; frames count from 0
         within the video's folder, the estimate is in points.
     """
-    trainer.test(module, datamodule, verbose=False)
+    on_cpu = trainer.strategy.root_device.type == "cpu"
+    with freed_memory_kept() if on_cpu else nullcontext():
+        trainer.test(module, datamodule, verbose=False)
     scored = module.scored
     assert scored is not None
     windows = datamodule.windows(datamodule.evaluate_on)

@@ -1,6 +1,7 @@
 """Score regression as one LightningModule for every network."""
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,7 +21,7 @@ from depression_vr.learning.schedule import Schedule
 
 log = logging.getLogger(__name__)
 
-_TORCH_CANNOT_NORMALISE = "Expected more than 1 value per channel when training"
+_TORCH_CANNOT_NORMALISE = re.compile("Expected more than 1 value per channel when training[^'\n]*")
 
 
 class ScoreRegression(pl.LightningModule):
@@ -32,6 +33,8 @@ class ScoreRegression(pl.LightningModule):
         loss: of (y, score, scale); not needed to evaluate.
         optimizer: builds the optimizer from the parameters; not needed to evaluate.
         schedule: of the learning rate; constant without.
+        for_evaluation: gives what evaluates as a network does, whose weights do not change meanwhile; the
+            network itself without.
 
     Attributes:
         scored: the windows of the last evaluation, of all processes.
@@ -44,6 +47,7 @@ class ScoreRegression(pl.LightningModule):
         loss: ScoreLoss | None = None,
         optimizer: Callable[[Iterator[nn.Parameter]], Optimizer] | None = None,
         schedule: Schedule | None = None,
+        for_evaluation: Callable[[nn.Module], nn.Module] | None = None,
     ) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last_3d)
@@ -51,11 +55,21 @@ class ScoreRegression(pl.LightningModule):
         self.loss = loss
         self.optimizer = optimizer
         self.schedule = schedule
+        self.for_evaluation = for_evaluation
+        self._evaluates: Callable[..., Tensor] | None = None  # during an evaluation
         self.training_loss = MeanMetric(nan_strategy="disable")
         self.training_mae = MeanMetric(nan_strategy="disable")
         self.development = VideoMetrics()
         self.evaluation = VideoMetrics()
         self.scored: WindowScores | None = None
+        self._compiled: Callable[..., Tensor] | None = None
+
+    def compile_training(self) -> None:
+        """Let the training pass the network through torch.compile, at its first step.
+
+        Evaluation computes as before, and so does everything else that calls the network.
+        """
+        self._compiled = torch.compile(self.network.forward)
 
     def forward(self, *views: Tensor) -> Tensor:
         """Scores in points, ``(B,)``, of normalised views ``(B, 3, T, H, W)``."""
@@ -69,22 +83,32 @@ class ScoreRegression(pl.LightningModule):
         """
         assert self.loss is not None
         try:
-            y = self.network(*batch.views).float()
-        except ValueError as refusal:
-            if not str(refusal).startswith(_TORCH_CANNOT_NORMALISE):
+            y = (self._compiled or self.network)(*batch.views).float()
+        except (ValueError, RuntimeError) as refusal:  # torch.compile puts it into one of its own
+            found = _TORCH_CANNOT_NORMALISE.search(str(refusal))
+            if found is None:
                 raise
             raise UserError(
-                f"a batch of {len(batch.score)} is too small for the network's batch norms: {refusal}",
+                f"a batch of {len(batch.score)} is too small for the network's batch norms: {found[0]}",
                 where="config keys data.batch_size and data.drop_last",
                 fix="use larger batches, and data.drop_last=true where only the last of an epoch is so small",
             ) from refusal
         loss: Tensor = self.loss(y, batch.score, self.scale)
         error = mae(self.scale.score(y.detach()), batch.score)
         self.log("training/loss_step", loss.detach())
-        self.log("training/mae_step", error, prog_bar=True)
-        self.training_loss.update(loss.detach(), weight=len(batch.score))
-        self.training_mae.update(error, weight=len(batch.score))
+        self.log("training/mae_step", error)
+        self._show(error)
+        # each clip counts once; weights, as numbers, would go to the device and be waited for
+        self.training_loss.update(loss.detach().expand(len(batch.score)))
+        self.training_mae.update(error.expand(len(batch.score)))
         return loss
+
+    def _show(self, error: Tensor) -> None:
+        """Show the batch's MAE in the progress bar: at every step on a CPU, else with Lightning's rows."""
+        every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if error.device.type == "cpu" or (every and (self.trainer.global_step + 1) % every == 0):
+            # on the processor, for Lightning reads it at every step and would wait for a GPU each time
+            self.log("MAE", error.cpu(), prog_bar=True, logger=False)
 
     def _training_means(self) -> dict[str, MeanMetric]:
         return {"loss": self.training_loss, "mae": self.training_mae}
@@ -135,7 +159,15 @@ class ScoreRegression(pl.LightningModule):
         self._keep(self.evaluation, batch)
 
     def _keep(self, metrics: VideoMetrics, batch: NetworkBatch) -> None:
-        metrics.update(batch.video, batch.window, self(*batch.views), batch.score)
+        if self._evaluates is None:  # here, where the trainer's precision holds
+            network = self.for_evaluation(self.network) if self.for_evaluation else self.network
+            self._evaluates = network.__call__  # a module would become part of this one, and of its weights
+        scores = self.scale.score(self._evaluates(*batch.views).float())
+        metrics.update(batch.video, batch.window, scores, batch.score)
+
+    def on_validation_epoch_start(self) -> None:
+        """Evaluate the current weights."""
+        self._evaluates = None
 
     def on_validation_epoch_end(self) -> None:
         """Log the development partition's metrics over videos.
@@ -143,6 +175,7 @@ class ScoreRegression(pl.LightningModule):
         Raises:
             UserError: training has diverged.
         """
+        self._evaluates = None
         metrics = self.development.compute()
         if not metrics["mae"].isfinite():
             raise self._diverged("development partition", "scores are")
@@ -150,11 +183,13 @@ class ScoreRegression(pl.LightningModule):
         self.development.reset()
 
     def on_test_epoch_start(self) -> None:
-        """Forget the windows of an evaluation before."""
+        """Forget the windows of an evaluation before, and evaluate the current weights."""
         self.evaluation.reset()
+        self._evaluates = None
 
     def on_test_epoch_end(self) -> None:
         """Log the metrics of the evaluated partition; the windows' scores are kept for the tables."""
+        self._evaluates = None
         with self.evaluation.sync_context():  # later they are on the CPU, from where NCCL gathers nothing
             self.scored = self.evaluation.window_scores()
         metrics = self.evaluation.compute()
