@@ -65,7 +65,7 @@ def test_an_error_of_one_process_is_that_of_the_run(table: Path, tmp_path: Path)
     )
     assert done.returncode == 2
     assert done.stderr.count("error: ") == 1
-    assert f"error: on rank 1: a frame cannot be read: cannot identify image file '{frame}'" in done.stderr
+    assert f"error: on rank 1: a frame cannot be read: it is no image\n  where: {frame}" in done.stderr
     assert "Traceback" not in done.stderr
     record = Run(tmp_path / "run").record()
     assert record["status"] == "failed"

@@ -17,6 +17,7 @@ from depression_vr.learning.loss import ScoreLoss
 from depression_vr.learning.scale import ScoreScale
 from depression_vr.learning.schedule import Schedule
 from depression_vr.learning.score_regression import ScoreRegression
+from depression_vr.models.inference import for_inference
 from depression_vr.models.plegdf_fglscf import PlegdfFglscf
 from depression_vr.models.sta_drn import StaDrn
 from depression_vr.models.weights import load_state, read_state
@@ -102,7 +103,9 @@ def test_scores_of_one_checkpoint_agree_to_half_a_point(network: str, tmp_path: 
             exact = module(*clips.views)
             with MixedPrecision("bf16-mixed", "cpu").forward_context():
                 rounded = module(*clips.views)
+                folded = module.scale.score(for_inference(module.network)(*clips.views).float())
         assert (exact - clips.score).abs().mean() < 8  # it has learned the task
+        assert (folded - exact).abs().max() < 0.5
         differences.append((rounded - exact).abs().max().item())
     assert 0 < max(differences) < 0.5
     assert max(differences) - min(differences) < 0.001  # the last layer adds none on any scale

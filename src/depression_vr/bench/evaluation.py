@@ -31,7 +31,7 @@ from depression_vr.models.sta_drn import StaDrn
 _GIGABYTE = 1e9
 _SECONDS_BETWEEN_LOOKS = 0.1
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-_OVERLAP = 0.5  # of the last window with the one before
+_OVERLAP = 0.5  # of all windows together, in windows
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,10 @@ class EvaluationBenchmark:
     """The windows of one video, from JPEG files to scores, on the CPU.
 
     Ours is the evaluation of any run, with its workers and from their start on; the baseline reads one window
-    after the other with PIL and evaluates it by itself, with the network as it is described. The last window
-    overlaps with the one before by half; both sides decode what is in two windows twice. Memory is that of
-    the command and its workers, what they share counted once.
+    after the other with PIL and evaluates it by itself, with the network as it is described. The windows
+    together have half a window more frames than the video: each shares a few with the next. Of a batch, which
+    one worker reads, they are decoded once. Memory is that of the command and its workers, what they share
+    counted once.
 
     Attributes:
         size: side of the frames, pixels.
@@ -93,10 +94,7 @@ class EvaluationBenchmark:
             "windows/s",
             partial(per_second, partial(self._one_by_one, timed.parent / timed.stem, described)),
         )
-        windows = (
-            f"windows of {self.clip_length} frames of {self.size}x{self.size} of one video, "
-            f"{_OVERLAP:.0%} of the last one also in the one before and decoded twice"
-        )
+        windows = f"windows of {self.clip_length} frames of {self.size}x{self.size} of one video"
         rates = [
             Row(
                 f"evaluation {name}",

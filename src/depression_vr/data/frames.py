@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from torch.nn import functional
 
 from depression_vr.data.frame_names import FrameNames, compact_names
@@ -140,6 +140,8 @@ def decoded(content: bytes) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(content)) as image:
             return np.array(image.convert("RGB"))
+    except UnidentifiedImageError as error:  # PIL names the bytes' place in memory
+        raise OSError("it is no image") from error
     except _DECODER_ERRORS as error:
         raise OSError(str(error)) from error
 

@@ -3,8 +3,8 @@
 import os
 from collections import ChainMap
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -109,6 +109,9 @@ class ClipReader:
 
 
 @cache
-def _threads(number: int, process: int) -> ThreadPoolExecutor:
-    """The threads of a process; those of its parent are not there after a fork."""
-    return ThreadPoolExecutor(number, thread_name_prefix=f"frames-{process}")
+def _threads(number: int, process: int) -> ThreadPool:
+    """The threads of a process; those of its parent are not there after a fork.
+
+    No process waits for them when it ends: they may wait for a file server that hangs.
+    """
+    return ThreadPool(number)

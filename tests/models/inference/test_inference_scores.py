@@ -32,7 +32,8 @@ SMALL: Networks = {  # and the frames and the size of their clips
 }
 WHOLE: Networks = {
     **{name: (lambda name=name: StaDrn(name), (16, 64)) for name in ATTENTION},
-    "plegdf_fglscf": (PlegdfFglscf, (16, 128)),
+    # at full depth bfloat16 rounds single clips to a point, with random weights, also of the network itself
+    "plegdf_fglscf": (lambda: PlegdfFglscf(64, layers=(1, 1, 1, 1)), (8, 64)),
     "r3d_18": (R3D18, (8, 32)),
 }
 
