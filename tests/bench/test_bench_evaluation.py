@@ -34,7 +34,8 @@ def test_windows_and_memory_of_an_evaluation_are_measured(command: RunCommand) -
         "evaluation float32": "windows/s",
         "evaluation bf16": "windows/s",
         "evaluation memory, long video": "GB",
-        "evaluation memory, STA-DRN": "GB",
+        "evaluation memory bf16": "GB",
+        "evaluation memory float32": "GB",
     }
     assert {name: row["unit"] for name, row in measured.items()} == units
     assert all(row["figure"] > 0 for row in measured.values())  # type: ignore[operator]

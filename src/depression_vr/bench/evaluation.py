@@ -25,10 +25,10 @@ from depression_vr.bench.plain_sta_drn import plain
 from depression_vr.bench.rows import Bound, Goal, Measure, Row, per_second
 from depression_vr.configs import compose
 from depression_vr.learning.evaluation import score_windows
-from depression_vr.models.baselines import MeanBaseline
 from depression_vr.models.sta_drn import StaDrn
 
 _GIGABYTE = 1e9
+_MOST_MEMORY = 2.5  # GB
 _SECONDS_BETWEEN_LOOKS = 0.1
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _OVERLAP = 0.5  # of all windows together, in windows
@@ -49,8 +49,8 @@ class EvaluationBenchmark:
         clip_length: frames per window.
         windows: of the video whose evaluation is timed.
         baseline_windows: how many of these the baseline takes.
-        short: frames of a video whose evaluation takes as much memory as any.
-        long: frames of another such video.
+        short: frames of a video whose evaluation should take as much memory as that of a longer one.
+        long: frames of that.
         frame_step: every how many frames of those two one is kept.
         base_planes: width of the network.
         layers: blocks per stage and group of the network.
@@ -58,7 +58,7 @@ class EvaluationBenchmark:
 
     size: PositiveInt = 224
     clip_length: PositiveInt = 64
-    windows: PositiveInt = 12
+    windows: PositiveInt = 20
     baseline_windows: PositiveInt = 2
     short: PositiveInt = 5400
     long: PositiveInt = 54000
@@ -72,23 +72,19 @@ class EvaluationBenchmark:
         timed, short, long = (_write(folder, n, self.size) for n in (frames, self.short, self.long))
         torch.manual_seed(0)
         network = StaDrn(base_planes=self.base_planes, layers=self.layers).eval()
-        weights = {"sta_drn": folder / "sta_drn.pth", "mean_baseline": folder / "mean_baseline.pth"}
-        torch.save(network.state_dict(), weights["sta_drn"])
-        torch.save(MeanBaseline().state_dict(), weights["mean_baseline"])
-        sta_drn = (
+        weights = folder / "sta_drn.pth"
+        torch.save(network.state_dict(), weights)
+        arguments = (
             "model=sta_drn",
             f"model.base_planes={self.base_planes}",
             f"model.layers={list(self.layers)}",
-            f"ckpt={weights['sta_drn']}",
-            *self._clips(timed, 1),
+            f"ckpt={weights}",
         )
         described = plain(network)
         clip = torch.empty(1, 3, self.clip_length, self.size, self.size, device="meta")
         with FlopCounterMode(display=False) as counted, torch.no_grad():
             copy.deepcopy(described).to("meta")(clip)
         work = counted.get_total_flops()
-        # a network works on one batch after the other; what could grow with a video is all around it
-        rest = ("model=mean_baseline", "~optim.optimizer", f"ckpt={weights['mean_baseline']}")
         alone = Measure(
             "every window decoded with PIL and evaluated by itself, contiguous float32",
             "windows/s",
@@ -101,7 +97,7 @@ class EvaluationBenchmark:
                 Measure(
                     f"{windows}, {name}",
                     "windows/s",
-                    partial(_rate, (*sta_drn, f"precision={precision}"), folder),
+                    partial(_rate, (*arguments, *self._clips(timed, 1, precision)), folder),
                 ),
                 alone,
                 Goal("ratio", least=least),
@@ -114,31 +110,33 @@ class EvaluationBenchmark:
         ]
         peaks = [
             Measure(
-                f"peak memory of evaluating a video of {frames} frames, its network a single number",
+                f"peak memory of evaluating a video of {frames} frames, {name}",
                 "GB",
-                partial(_peak, (*rest, *self._clips(table, self.frame_step)), folder),
+                partial(_peak, (*arguments, *self._clips(table, self.frame_step, precision)), folder),
                 repeated=False,
             )
-            for frames, table in ((self.long, long), (self.short, short))
+            for frames, table, name, precision in (
+                (self.long, long, "bf16", "bf16-mixed"),
+                (self.short, short, "bf16", "bf16-mixed"),
+                (self.short, short, "float32", "32-true"),
+            )
         ]
-        whole = f"peak memory of evaluating a video of {self.windows} windows, float32"
+        most = Goal("figure", most=_MOST_MEMORY)
         return [
             *rates,
             Row("evaluation memory, long video", peaks[0], peaks[1], Goal("ratio", most=1.1)),
-            Row(
-                "evaluation memory, STA-DRN",
-                Measure(whole, "GB", partial(_peak, sta_drn, folder), repeated=False),
-                goal=Goal("figure", most=2.5),
-            ),
+            Row("evaluation memory bf16", peaks[0], goal=most),
+            Row("evaluation memory float32", peaks[2], goal=most),
         ]
 
-    def _clips(self, table: Path, frame_step: int) -> tuple[str, ...]:
+    def _clips(self, table: Path, frame_step: int, precision: str) -> tuple[str, ...]:
         return (
             "data=csv",
             f"data.table={table}",
             f"data.size={self.size}",
             f"data.clip_length={self.clip_length}",
             f"data.frame_step={frame_step}",
+            f"precision={precision}",
             "trainer.accelerator=cpu",
             "+trainer.enable_progress_bar=false",
         )
