@@ -1,6 +1,6 @@
 """From a corpus to batches on the device."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Annotated, Literal, NamedTuple
 
@@ -23,12 +23,13 @@ from depression_vr.data.datasets import (
     TrainingOrder,
     collate_clips,
 )
-from depression_vr.data.frames import prevailing_size
+from depression_vr.data.frames import FrameFolder, prevailing_size
 from depression_vr.data.manifest import Corpus, Manifest
 from depression_vr.data.preparation import Preparation
 from depression_vr.data.protocol import Protocol, Split
 from depression_vr.data.reader import ClipReader, OnBadFrame
 from depression_vr.data.regions import WHOLE_FRAME, Region, RegionViews
+from depression_vr.data.video_windows import VideoWindows
 from depression_vr.data.workers import leave_signals_to_parent
 from depression_vr.distributed.gathering import of_all_processes
 from depression_vr.errors import Problem, UserError
@@ -143,9 +144,21 @@ class ClipDataModule(pl.LightningDataModule):
     @cached_property
     def reader(self) -> ClipReader:
         """Reads clips, all frames of one resolution: a batch holds clips of several videos."""
-        size = self.views.size if self.read_at == "size" else prevailing_size(self.manifest.folders)
         readers = max(self.num_workers, 1) * (self.trainer.num_devices if self.trainer else 1)
-        return ClipReader(size, self.on_bad_frame, threads=max(cores() // readers, 1))
+        return self._reader(lambda: self.manifest.folders, threads=max(cores() // readers, 1))
+
+    def _reader(self, folders: Callable[[], Sequence[FrameFolder]], threads: int) -> ClipReader:
+        size = self.views.size if self.read_at == "size" else prevailing_size(folders())
+        return ClipReader(size, self.on_bad_frame, threads)
+
+    def video(self, folder: FrameFolder) -> VideoWindows:
+        """The evaluation windows of one video, which need not be of the corpus; read in this process.
+
+        Raises:
+            UserError: frames are to be read at their own resolution, and the first one has none.
+        """
+        reader = self._reader(lambda: [folder], threads=cores())
+        return VideoWindows(folder, self.shape, reader, self.preparation)
 
     @cached_property
     def warnings(self) -> tuple[Problem, ...]:

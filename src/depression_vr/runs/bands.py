@@ -6,6 +6,8 @@ import pandas as pd
 BDI_BANDS = (("minimal", 13), ("mild", 19), ("moderate", 28), ("severe", 63))
 """Name and highest score of each severity band."""
 BDI_MAXIMUM = 63.0
+NO_DIAGNOSIS = "This is a research estimate, not a diagnosis."
+"""What stands beside every estimate for a person."""
 
 
 def severity_band(scores: pd.Series) -> pd.Categorical:
