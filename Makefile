@@ -3,6 +3,8 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 # settings of the demo's training, of the experiments or of the benchmark, such as ARGS="trainer.max_epochs=2 seed=1"
 ARGS ?=
+# processes that run tests, each of one thread
+TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo experiments-synthetic test test-slow soak bench lint types format
@@ -26,7 +28,7 @@ experiments-synthetic: $(INSTALLED) ## measure the recipes on the synthetic corp
 	$(BIN)/python -m depression_vr.experiments $(ARGS)
 
 test: $(INSTALLED) ## run the tests but the slow ones
-	$(BIN)/python -m pytest -m "not slow and not soak"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m "not slow and not soak"
 
 test-slow: $(INSTALLED) ## run the slow tests: whole processes, killed trainings, several processes
 	$(BIN)/python -m pytest -m "slow and not soak"
