@@ -5,6 +5,7 @@ INSTALLED := .venv/.installed
 ARGS ?=
 # processes that run tests, each of one thread
 TEST_PROCESSES ?= 2
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo experiments-synthetic test test-slow soak bench lint types format
@@ -28,10 +29,10 @@ experiments-synthetic: $(INSTALLED) ## measure the recipes on the synthetic corp
 	$(BIN)/python -m depression_vr.experiments $(ARGS)
 
 test: $(INSTALLED) ## run the tests but the slow ones
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m "not slow and not soak"
+	$(PYTEST) -m "not slow and not soak"
 
 test-slow: $(INSTALLED) ## run the slow tests: whole processes, killed trainings, several processes
-	$(BIN)/python -m pytest -m "slow and not soak"
+	$(PYTEST) -m "slow and not soak"
 
 soak: $(INSTALLED) ## kill and resume trainings at 50 random moments
 	$(BIN)/python -m pytest tests/resuming -m soak -s
