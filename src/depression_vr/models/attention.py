@@ -6,13 +6,30 @@ Expert Systems with Applications 2023, doi 10.1016/j.eswa.2023.121410.
 Every module maps ``(B, in, T, H, W)`` to ``(B, out, T/stride, H/stride, W/stride)``.
 """
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from depression_vr.models.float32 import in_float32
 from depression_vr.models.grouped_convolution import GroupedConvolution
+
+
+class Attention(NamedTuple):
+    """What one module attends to, in 0..1; None where it has no such part.
+
+    Attributes:
+        temporal: a weight per channel and time step, ``(B, k, C / k, T)``; sums to 1 over the k groups, 2 or
+            more.
+        spatial: a weight per channel and position, ``(B, k, C / k, H, W)``; likewise.
+    """
+
+    temporal: Tensor | None
+    spatial: Tensor | None
+
+
+Seen = list[Attention] | None
+"""Where modules leave what they attend to, in the order in which they compute it; None for nowhere."""
 
 
 class AttentionBuilder(Protocol):
@@ -74,6 +91,10 @@ class AttentionVector(nn.Module):
         means = features.movedim(1, 4).mean([axis - 1 for axis in self.pooled], keepdim=True).movedim(4, 1)
         return softmax_over_groups(self.logits(means), self.groups)
 
+    def by_group(self, attention: Tensor) -> Tensor:
+        """Attention group by group, ``(B, groups, C / groups, ...)``, without the pooled dimensions."""
+        return attention.squeeze(self.pooled).unflatten(1, (self.groups, -1))
+
 
 def weighed(features: Tensor, *attention: Tensor) -> Tensor:
     """Features times attention, in the precision of the features, with channels last in memory.
@@ -105,10 +126,15 @@ class SingleAttention(nn.Module):
         )
         self.attention = AttentionVector(out_planes, groups, self.pooled)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, seen: Seen = None) -> Tensor:
         """Weigh the features of ``x``."""
         z = self.features(x)
-        return weighed(z, self.attention(z))
+        attention = self.attention(z)
+        if seen is not None:
+            vector = self.attention.by_group(attention)
+            over_time = self.pooled == OVER_SPACE
+            seen.append(Attention(vector, None) if over_time else Attention(None, vector))
+        return weighed(z, attention)
 
 
 class TemporalAttention(SingleAttention):
@@ -135,9 +161,14 @@ class SpatialTemporalAttention(nn.Module):
             for module in (TemporalAttention, SpatialAttention)
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, seen: Seen = None) -> Tensor:
         """Sum of both modules."""
-        return self.temporal(x) + self.spatial(x)
+        if seen is None:
+            return self.temporal(x) + self.spatial(x)
+        parts: list[Attention] = []
+        y = self.temporal(x, parts) + self.spatial(x, parts)
+        seen.append(Attention(parts[0].temporal, parts[1].spatial))
+        return y
 
 
 class FusedSpatialTemporalAttention(nn.Module):
@@ -154,11 +185,16 @@ class FusedSpatialTemporalAttention(nn.Module):
         self.temporal_attention = AttentionVector(out_planes, groups, OVER_SPACE)
         self.spatial_attention = AttentionVector(out_planes, groups, OVER_TIME)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, seen: Seen = None) -> Tensor:
         """Weigh the sum of both features by the fused attention."""
         z_t, z_s = self.temporal_features(x), self.spatial_features(x)
+        z = z_t + z_s
+        temporal, spatial = self.temporal_attention(z_t), self.spatial_attention(z_s)
+        if seen is not None:
+            over_time = self.temporal_attention.by_group(temporal)
+            seen.append(Attention(over_time, self.spatial_attention.by_group(spatial)))
         # (B, C, T, 1, 1) * (B, C, 1, H, W) -> (B, C, T, H, W)
-        return weighed(z_t + z_s, self.temporal_attention(z_t), self.spatial_attention(z_s))
+        return weighed(z, temporal, spatial)
 
 
 ATTENTION: dict[str, AttentionBuilder] = {

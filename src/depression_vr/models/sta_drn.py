@@ -6,10 +6,12 @@ gradients and parameter counts agree.
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import islice
+from typing import Literal, NamedTuple, cast, overload
 
 from torch import Tensor, nn
 
-from depression_vr.models.attention import ATTENTION, AttentionBuilder
+from depression_vr.models.attention import ATTENTION, Attention, AttentionBuilder, Seen
 from depression_vr.models.float32 import Float32Linear
 from depression_vr.models.forked import forked
 from depression_vr.models.layers import ConvNorm, initialise
@@ -58,12 +60,35 @@ class Bottleneck(nn.Module):
             self.shortcut = ConvNorm(in_planes, out_planes, 3, stride, norm_momentum)
         self.relu = nn.ReLU()
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, seen: Seen = None) -> Tensor:
         """``(B, in, T, H, W)`` to ``(B, 4 * planes, T/stride, H/stride, W/stride)``."""
         x, skipped = forked(x)
         z = self.relu(self.reduce(x))
-        z = self.relu(self.norm(self.attention(z)))
+        z = self.attention(z) if seen is None else self.attention(z, seen)
+        z = self.relu(self.norm(z))
         return self.relu(self.expand(z) + self.shortcut(skipped))
+
+
+class Blocks(nn.Sequential):
+    """Blocks, or stages of them, one after the other."""
+
+    def forward(self, x: Tensor, seen: Seen = None) -> Tensor:
+        """The map behind the last one."""
+        for part in self:
+            x = part(x) if seen is None else part(x, seen)
+        return x
+
+
+class Attended(NamedTuple):
+    """What a network puts out, and what it attended to.
+
+    Attributes:
+        y: one unbounded number per clip, ``(B,)``.
+        stages: attention of the blocks of every stage.
+    """
+
+    y: Tensor
+    stages: tuple[tuple[Attention, ...], ...]
 
 
 class StaDrn(nn.Module):
@@ -102,11 +127,11 @@ class StaDrn(nn.Module):
             raise ValueError(f"layers={list(layers)} must be one number of 1 or more per stage")
         block = partial(Bottleneck, ATTENTION[attention], groups=groups, norm_momentum=norm_momentum)
         self.stem = Stem(norm_momentum)
-        self.stages = nn.Sequential()
+        self.stages = Blocks()
         width = STEM_PLANES
         for stage, depth in enumerate(layers):
             planes = base_planes * 2**stage
-            blocks = nn.Sequential()
+            blocks = Blocks()
             for position in range(depth * groups):
                 stride = 2 if stage > 0 and position == 0 else 1
                 blocks.append(block(width, planes, stride=stride))
@@ -116,14 +141,30 @@ class StaDrn(nn.Module):
         self.head = Float32Linear(width, 1)
         initialise(self)
 
-    def forward(self, clips: Tensor) -> Tensor:
+    @overload
+    def forward(self, clips: Tensor) -> Tensor: ...
+
+    @overload
+    def forward(self, clips: Tensor, *, with_attention: Literal[True]) -> Attended: ...
+
+    def forward(self, clips: Tensor, *, with_attention: bool = False) -> Tensor | Attended:
         """One unbounded number per clip.
 
         Args:
             clips: ``(B, 3, T, H, W)``, normalised; any T, H and W.
+            with_attention: whether to give the attention that it computes on the way, too.
 
         Returns:
             y, shape ``(B,)``. The release reads it as BDI-II = 63 * relu(y).
         """
-        features = self.stages(self.stem(clips)).mean((2, 3, 4))  # (B, 4 * 8F)
-        return self.head(self.dropout(features)).squeeze(1)
+        seen: Seen = [] if with_attention else None
+        features = self.stages(self.stem(clips), seen).mean((2, 3, 4))  # (B, 4 * 8F)
+        y = self.head(self.dropout(features)).squeeze(1)
+        if seen is None:
+            return y
+        blocks = iter(seen)
+        return Attended(y, tuple(tuple(islice(blocks, len(cast(Blocks, stage)))) for stage in self.stages))
+
+    def stages_by_view(self) -> tuple[tuple[nn.Module, ...], ...]:
+        """The stages of the only view; the output of each is a map."""
+        return (tuple(self.stages),)

@@ -5,7 +5,7 @@ Source: see the package.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,15 +13,31 @@ from torch import Tensor
 Stream = Literal["global", "local"]
 
 
-def fglscf(global_features: Tensor, local_features: Tensor) -> Tensor:
+class Gates(NamedTuple):
+    """The gates of `fglscf`, in 0..1; of features that are not negative, as behind a ReLU, in 0.5..1.
+
+    Attributes:
+        correlation: w, ``(B, D)``: how far each feature of the whole face agrees with the local one.
+        semantics: v, ``(B, D)``: how much of each fused feature counts.
+    """
+
+    correlation: Tensor
+    semantics: Tensor
+
+
+def fglscf(global_features: Tensor, local_features: Tensor, seen: list[Gates] | None = None) -> Tensor:
     """Fused global-local semantic correlation features, ``(B, D)`` from twice ``(B, D)``; all elementwise.
 
     Of global features g and local features l: ``w = sigmoid(g l)``, ``g' = (1 + w) g``,
-    ``v = sigmoid((g' + l)(g' + g))``, ``f = v (g' + l) + v (g' + g)``.
+    ``v = sigmoid((g' + l)(g' + g))``, ``f = v (g' + l) + v (g' + g)``. The gates go to ``seen``.
     """
-    correlated = (1 + torch.sigmoid(global_features * local_features)) * global_features
+    w = torch.sigmoid(global_features * local_features)
+    correlated = (1 + w) * global_features
     with_local, with_global = correlated + local_features, correlated + global_features
-    return torch.sigmoid(with_local * with_global) * (with_local + with_global)
+    v = torch.sigmoid(with_local * with_global)
+    if seen is not None:
+        seen.append(Gates(w, v))
+    return v * (with_local + with_global)
 
 
 def concat(global_features: Tensor, local_features: Tensor) -> Tensor:
@@ -42,15 +58,17 @@ class Fusion:
         combine: of the features ``(B, D)`` of every stream.
         streams: that it needs, in the order of ``combine``.
         width: features that come out, in D.
+        gated: whether it has gates, which ``combine`` leaves in a list where it is given one.
     """
 
     combine: Callable[..., Tensor]
     streams: tuple[Stream, ...] = ("global", "local")
     width: int = 1
+    gated: bool = False
 
 
 FUSIONS = {
-    "fglscf": Fusion(fglscf),
+    "fglscf": Fusion(fglscf, gated=True),
     "concat": Fusion(concat, width=2),
     "sum": Fusion(torch.add),
     "global_only": Fusion(alone, ("global",)),

@@ -1,16 +1,31 @@
 """PLEGDF-FGLSCF and, by its arguments, its ablations. Source: see the package."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple, cast, overload
 
 from torch import Tensor, nn
 
 from depression_vr.errors import UserError
 from depression_vr.models.float32 import Float32Linear
 from depression_vr.models.layers import initialise
-from depression_vr.models.plegdf_fglscf.fusion import FUSIONS
+from depression_vr.models.plegdf_fglscf.fusion import FUSIONS, Gates
 from depression_vr.models.plegdf_fglscf.relations import RegionRelations
 from depression_vr.models.plegdf_fglscf.slim_resnet import EXPANSION, Bottleneck, SlimResNet3d
+
+
+class Related(NamedTuple):
+    """What the network puts out, and what it weighed on the way.
+
+    Attributes:
+        y: one unbounded number per clip, ``(B,)``.
+        relations: a weight in 0..1 of every position of the whole face's map, ``(B, 1, T, H, W)``, by stage;
+            none where no regions are related.
+        gates: of the fusion; None where it has none.
+    """
+
+    y: Tensor
+    relations: dict[int, Tensor]
+    gates: Gates | None
 
 
 class PlegdfFglscf(nn.Module):
@@ -65,12 +80,13 @@ class PlegdfFglscf(nn.Module):
             raise ValueError(f"size={list(sides)} must be one number or two: height and width")
         self.size = sides
         self.fusion = FUSIONS[fusion]
-        self.related = "global" in self.fusion.streams and len(plegdf_stages) > 0
+        self.plegdf_stages = tuple(plegdf_stages) if "global" in self.fusion.streams else ()
+        self.related = len(self.plegdf_stages) > 0
         relations = {
             stage: RegionRelations(
                 EXPANSION * base_planes * 2 ** (stage - 1), self._map_size(stage), reduction, norm_momentum
             )
-            for stage in (plegdf_stages if self.related else ())
+            for stage in self.plegdf_stages
         }
         self.streams = nn.ModuleDict(
             {
@@ -105,12 +121,19 @@ class PlegdfFglscf(nn.Module):
             )
         return height, width
 
-    def forward(self, face: Tensor, region: Tensor) -> Tensor:
+    @overload
+    def forward(self, face: Tensor, region: Tensor) -> Tensor: ...
+
+    @overload
+    def forward(self, face: Tensor, region: Tensor, *, with_attention: Literal[True]) -> Related: ...
+
+    def forward(self, face: Tensor, region: Tensor, *, with_attention: bool = False) -> Tensor | Related:
         """One unbounded number per clip.
 
         Args:
             face: the whole face, ``(B, 3, T, H, W)``, normalised.
             region: eyes to mouth of the same frames, alike.
+            with_attention: whether to give the relations and gates that it computes on the way, too.
 
         Returns:
             y, shape ``(B,)``.
@@ -125,8 +148,23 @@ class PlegdfFglscf(nn.Module):
                 fix="give both the size that the network was trained with",
             )
         views = {"global": face, "local": region}
-        features = [stream(views[name]) for name, stream in self.streams.items()]  # (B, 1024) each
-        return self.head(self.fusion.combine(*features)).squeeze(1)
+        relations: dict[int, list[Tensor]] = {stage: [] for stage in self.plegdf_stages}
+        gates: list[Gates] = []
+        features = [
+            stream(views[name], relations if with_attention and name == "global" else None)
+            for name, stream in self.streams.items()
+        ]  # (B, 1024) each
+        into = (gates,) if with_attention and self.fusion.gated else ()
+        y = self.head(self.fusion.combine(*features, *into)).squeeze(1)
+        if not with_attention:
+            return y
+        weights = {stage: weights for stage, (weights,) in relations.items()}
+        return Related(y, weights, gates[0] if gates else None)
+
+    def stages_by_view(self) -> tuple[tuple[nn.Module, ...], ...]:
+        """The stages of the stream of each view, in front of the relations; the output of each is a map."""
+        streams = (dict(self.streams).get(name) for name in ("global", "local"))
+        return tuple(tuple(cast(SlimResNet3d, stream).stages) if stream else () for stream in streams)
 
 
 def _by(size: Sequence[int]) -> str:

@@ -84,9 +84,12 @@ class RegionRelations(nn.Module):
         self.weight = PositionNorm(joined, 1, norm_momentum)
         self.relu = nn.ReLU(inplace=True)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """``(B, C, T, H, W)``, weighed; the same shape."""
-        return x * from_quadrants(self.weights(x), x.shape[2], self.size)
+    def forward(self, x: Tensor, seen: list[Tensor] | None = None) -> Tensor:
+        """``(B, C, T, H, W)``, weighed; the same shape. The weights, ``(B, 1, T, H, W)``, go to ``seen``."""
+        weights = from_quadrants(self.weights(x), x.shape[2], self.size)
+        if seen is not None:
+            seen.append(weights)
+        return x * weights
 
     def weights(self, x: Tensor) -> Tensor:
         """One weight in 0..1 for every position of every quadrant, ``(B * T, 4, 1, N)``."""

@@ -6,6 +6,7 @@ Spatiotemporal 3D CNNs Retrace the History of 2D CNNs and ImageNet?", CVPR 2018.
 
 from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -47,9 +48,10 @@ class Convolution3x3x3(nn.Conv3d):
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: A002
         """Convolve with any weight; torch's layer and `models.arithmetic` come here."""
-        steps, *_ = self.kernel_on(input)
-        if steps == self.kernel_size[0]:
+        # an exported graph is one for all numbers of steps
+        if torch.compiler.is_exporting() or self.kernel_on(input) == self.kernel_size:
             return super()._conv_forward(input, weight, bias)
+        steps, *_ = self.kernel_on(input)
         return functional.conv3d(input, weight[:, :, 1 : 1 + steps], bias, self.stride, padding=(0, 1, 1))
 
 
@@ -118,9 +120,13 @@ class SlimResNet3d(nn.Module):
             enhancements.get(stage, nn.Identity()) for stage in range(1, len(layers) + 1)
         )
 
-    def forward(self, clips: Tensor) -> Tensor:
-        """Features ``(B, 4 * planes of the last stage)`` of clips ``(B, 3, T, H, W)``."""
+    def forward(self, clips: Tensor, seen: Mapping[int, list[Tensor]] | None = None) -> Tensor:
+        """Features ``(B, 4 * planes of the last stage)`` of clips ``(B, 3, T, H, W)``.
+
+        What enhancements weigh maps with goes to ``seen``, by stage, where they have a place in it.
+        """
         x = self.stem(clips)
-        for blocks, enhancement in zip(self.stages, self.enhancements, strict=True):
-            x = enhancement(blocks(x))
+        for stage, (blocks, enhancement) in enumerate(zip(self.stages, self.enhancements, strict=True), 1):
+            x = blocks(x)
+            x = enhancement(x, seen[stage]) if seen and stage in seen else enhancement(x)
         return x.mean((2, 3, 4))
