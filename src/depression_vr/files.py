@@ -1,5 +1,6 @@
 """Files that are there whole or not at all."""
 
+import hashlib
 import json
 import math
 import os
@@ -61,6 +62,12 @@ def _without_nan(content: Any) -> Any:
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write a table without its index; numbers read back to the last bit."""
     write_text(path, table.to_csv(index=False))
+
+
+def content_digest(path: Path) -> str:
+    """SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def is_whole_archive(path: Path) -> bool:

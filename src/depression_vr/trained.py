@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytorch_lightning as pl
 import torch
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -20,6 +21,7 @@ from depression_vr.data.frames import FrameFolder
 from depression_vr.errors import UserError
 from depression_vr.learning.score_regression import ScoreRegression
 from depression_vr.models.inference import for_inference
+from depression_vr.parallel import Tick
 from depression_vr.runs.run import Run, open_run
 
 log = logging.getLogger(__name__)
@@ -28,6 +30,10 @@ CLIP_KEYS = ("clip_length", "frame_step", "size", "read_at", "regions", "normali
 ROLE_KEYS = ("fold", "data.fold", "data.folds", "data.protocol")
 ONE_VIEW = {"read_at": "size", "regions": [{"_target_": "depression_vr.data.regions.Region"}]}
 """What runs did that were recorded before there were these keys."""
+_PRECISIONS = {
+    "32-true": None, "32": None, 32: None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16,
+}  # fmt: skip
+"""To what factors are rounded, by Lightning's names; None for not at all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +46,7 @@ class TrainedNetwork:
         checkpoint: the file of the weights.
         module: network and scale, in evaluation mode, on `device`.
         device: where to compute.
+        trainer: that evaluates partitions.
     """
 
     run: Run
@@ -47,6 +54,7 @@ class TrainedNetwork:
     checkpoint: Path
     module: ScoreRegression
     device: torch.device
+    trainer: pl.Trainer
 
     @cached_property
     def datamodule(self) -> ClipDataModule:
@@ -56,7 +64,7 @@ class TrainedNetwork:
     @contextmanager
     def computing(self) -> Iterator[None]:
         """The precision that the command asks for, without gradients."""
-        half = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(str(self.config.precision))
+        half = _PRECISIONS[self.config.precision]
         with torch.no_grad(), torch.autocast(self.device.type, half, enabled=half is not None):
             yield
 
@@ -72,12 +80,17 @@ class TrainedNetwork:
 
         return scores
 
-    def window_scores(self, folder: FrameFolder) -> pd.DataFrame:
+    def window_scores(self, folder: FrameFolder, tick: Tick = lambda: None) -> pd.DataFrame:
         """Scores of the windows of one video.
 
+        Args:
+            folder: its frames.
+            tick: called for every window.
+
         Returns:
-            ``window, first_frame, last_frame, estimate``; frames count from 0 within the folder, the
-            estimate is in points. The video's score is the mean.
+            ``window, first_frame, last_frame, estimate, substituted``; frames count from 0 within the folder,
+            the estimate is in points, ``substituted`` are the numbers of frames that were unreadable and
+            replaced. The video's score is the mean.
 
         Raises:
             UserError: a frame cannot be read.
@@ -87,8 +100,9 @@ class TrainedNetwork:
         for window in video:
             views = video.views(video.read(window).pixels[None], self.device)
             frames = int(window.frames[0]), int(window.frames[-1])
-            rows.append((window.window, *frames, self.scores(*views).item()))
-        return pd.DataFrame(rows, columns=["window", "first_frame", "last_frame", "estimate"])
+            rows.append((window.window, *frames, self.scores(*views).item(), video.reader.substituted))
+            tick()
+        return pd.DataFrame(rows, columns=["window", "first_frame", "last_frame", "estimate", "substituted"])
 
 
 def open_trained(config: DictConfig, overrides: Sequence[str]) -> TrainedNetwork:
@@ -102,14 +116,21 @@ def open_trained(config: DictConfig, overrides: Sequence[str]) -> TrainedNetwork
     Raises:
         UserError: it is no run directory, or something in it does not fit.
     """
+    if config.precision not in _PRECISIONS:
+        raise UserError(
+            f"nothing is computed in precision={config.precision} here",
+            where="config key precision",
+            fix="use 32-true, bf16-mixed or 16-mixed",
+        )
     run = open_run(Path(config.run))
     take_over(config, run.config(), overrides)
     config = assembly.with_absolute_paths(config)
     checkpoint = run.best_checkpoint if config.ckpt is None else Path(config.ckpt)
     module = assembly.build_regression(config)
     assembly.load_checkpoint(module, checkpoint)
-    device = assembly.build_trainer(config).strategy.root_device
-    return TrainedNetwork(run, config, checkpoint, module.eval().to(device), device)
+    trainer = assembly.build_trainer(config)
+    device = trainer.strategy.root_device
+    return TrainedNetwork(run, config, checkpoint, module.eval().to(device), device, trainer)
 
 
 def take_over(config: DictConfig, trained: DictConfig, overrides: Sequence[str]) -> None:
@@ -135,6 +156,8 @@ def take_over(config: DictConfig, trained: DictConfig, overrides: Sequence[str])
         recorded: Any = OmegaConf.merge(ONE_VIEW, trained.data)
         for key in ("network", "model", "input", "optim"):
             config[key] = trained[key]
+        if "imported" in trained:
+            config.imported = trained.imported
         if any(override.key_or_group == "data" for override in parsed):
             recorded = OmegaConf.merge(config.data, {key: recorded[key] for key in CLIP_KEYS})
         else:

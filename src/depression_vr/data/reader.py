@@ -84,6 +84,11 @@ class ClipReader:
         substituted = sum(self._last_frames[number].is_substitute for number in numbers)
         return ReadClip(torch.from_numpy(pixels).permute(0, 3, 1, 2), substituted)
 
+    @property
+    def substituted(self) -> frozenset[int]:
+        """Numbers of the frames of the last clip that were unreadable and are a neighbour's."""
+        return frozenset(number for number, frame in self._last_frames.items() if frame.is_substitute)
+
     def _frame(self, folder: FrameFolder, number: int) -> ReadFrame:
         try:
             return ReadFrame(read_frame(folder, number, self.size), False)

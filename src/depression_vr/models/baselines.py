@@ -20,7 +20,7 @@ class MeanBaseline(nn.Module):
 
     def forward(self, clips: Tensor) -> Tensor:
         """``(B, 3, T, H, W)`` to the constant, shape ``(B,)``."""
-        return self.constant.expand(len(clips))
+        return self.constant.expand(clips.shape[0])
 
 
 class R3D18(nn.Module):
@@ -41,3 +41,8 @@ class R3D18(nn.Module):
     def forward(self, clips: Tensor) -> Tensor:
         """``(B, 3, T, H, W)``, normalised, to y of shape ``(B,)``."""
         return self.network(clips).squeeze(1)
+
+    def stages_by_view(self) -> tuple[tuple[nn.Module, ...], ...]:
+        """The stages of the only view; the output of each is a map."""
+        network = self.network
+        return ((network.layer1, network.layer2, network.layer3, network.layer4),)

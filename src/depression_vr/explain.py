@@ -1,0 +1,98 @@
+"""Show what a trained network looks at, in single videos and over a partition.
+
+``python -m depression_vr.explain run=RUN_DIR``
+``python -m depression_vr.explain run=RUN_DIR video=203_1_Freeform methods=grad_cam``
+"""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+from pydantic import BeforeValidator, ConfigDict, Field, NonNegativeInt, PositiveInt
+from pydantic.dataclasses import dataclass
+
+import depression_vr.quick_imports  # noqa: F401
+from depression_vr.entry import entry_point
+from depression_vr.errors import INTERRUPTED
+from depression_vr.explaining.attributions import methods_for, refuse_other_methods, refuse_other_stages
+from depression_vr.explaining.choosing import named_videos, spread_over_scores
+from depression_vr.explaining.methods import Settings
+from depression_vr.explaining.partition.explain import explain_partition
+from depression_vr.explaining.partition.settings import PartitionSettings
+from depression_vr.explaining.videos import explain_videos
+from depression_vr.trained import TrainedNetwork, open_trained
+
+log = logging.getLogger(__name__)
+
+
+def _as_list(given: object) -> object:
+    return given if given is None or isinstance(given, list) else [given]
+
+
+_Names = Annotated[Annotated[list[str], Field(min_length=1)] | None, BeforeValidator(_as_list)]
+
+
+@dataclass(frozen=True, config=ConfigDict(coerce_numbers_to_str=True))
+class Wanted:
+    """Keys of ``conf/explain.yaml``, those about single videos; a list of one may be without brackets."""
+
+    video: _Names
+    n: NonNegativeInt
+    methods: _Names
+    windows: PositiveInt | None
+    stage: PositiveInt | None
+    steps: PositiveInt
+    at_once: PositiveInt
+
+    @classmethod
+    def of(cls, config: DictConfig) -> "Wanted":
+        """What a config asks for."""
+        keys: Any = OmegaConf.to_container(OmegaConf.masked_copy(config, [*cls.__dataclass_fields__]))
+        return cls(**keys)
+
+    @property
+    def settings(self) -> Settings:
+        """Of the methods."""
+        return Settings(self.stage, self.steps, self.at_once)
+
+
+@entry_point("explain")
+def main(config: DictConfig) -> None:
+    """Explain single videos, or a partition and some of its videos."""
+    try:
+        _explain(config)
+    except KeyboardInterrupt:
+        log.error("interrupted; to go on, the same command with hydra.run.dir='%s'", config.run_dir)
+        sys.exit(INTERRUPTED)
+
+
+def _explain(config: DictConfig) -> None:
+    wanted, of_partition = Wanted.of(config), PartitionSettings.of(config)
+    folder = Path(config.run_dir)
+    trained = open_trained(config, list(HydraConfig.get().overrides.task))
+    network = trained.module.network
+    methods = tuple(dict.fromkeys(wanted.methods or methods_for(network)))
+    refuse_other_methods(network, methods)
+    for method in methods:
+        refuse_other_stages(network, method, wanted.stage)
+    explain_videos(
+        trained, _rows(trained, wanted), methods, wanted.settings, wanted.windows, folder / "videos"
+    )
+    if wanted.video is None:
+        explain_partition(trained, methods, wanted.settings, of_partition, folder / "partition")
+
+
+def _rows(trained: TrainedNetwork, wanted: Wanted) -> list[int]:
+    """Rows of the videos to show."""
+    manifest = trained.datamodule.manifest
+    if wanted.video is not None:
+        return named_videos(manifest, wanted.video)
+    trained.datamodule.windows(trained.config.partition)  # which refuses one without videos
+    return spread_over_scores(manifest, manifest.rows(trained.config.partition), wanted.n)
+
+
+if __name__ == "__main__":
+    main()

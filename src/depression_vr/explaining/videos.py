@@ -1,0 +1,76 @@
+"""Explain videos one after the other, with a progress bar, and go on where that was stopped."""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from depression_vr.explaining.chosen_video import ChosenVideo
+from depression_vr.explaining.made_from import made_from
+from depression_vr.explaining.methods import Settings
+from depression_vr.explaining.one_video import EXPLANATION, Wanted, explain_video
+from depression_vr.parallel import Bar, Tick, do_all
+from depression_vr.trained import TrainedNetwork
+
+log = logging.getLogger(__name__)
+
+
+def explain_videos(
+    trained: TrainedNetwork,
+    rows: Sequence[int],
+    methods: Sequence[str],
+    settings: Settings,
+    windows: int | None,
+    folder: Path,
+) -> None:
+    """Explain videos, each in a folder of its own; those that are explained already, just so, are left.
+
+    Args:
+        trained: the network.
+        rows: of the videos in the manifest.
+        methods: names of methods that suit the network.
+        settings: of the methods.
+        windows: at most so many of each video are explained.
+        folder: around the videos' folders.
+
+    Raises:
+        UserError: a frame cannot be read, or the network has no such stage.
+    """
+    origin = {
+        **made_from(trained),
+        "methods": list(methods),
+        "windows": windows,
+        **asdict(settings),
+    }
+    videos = [ChosenVideo(trained, row, windows) for row in rows]
+    left = [video for video in videos if _made_from(_folder(video, folder)) != origin]
+    if len(left) < len(videos):
+        log.info("%d of %d videos are explained already", len(videos) - len(left), len(videos))
+    if not left:
+        return
+    wanted = Wanted(tuple(methods), settings, origin)
+    work = partial(_explain, wanted=wanted, around=folder)
+    total = sum(len(video.windows) + len(methods) * len(video.explained) for video in left)
+    do_all(work, left, workers=1, ticks=Bar("explaining videos", "windows", total))
+    log.info("explained %d videos in %s", len(left), folder)
+
+
+def _explain(video: ChosenVideo, tick: Tick, *, wanted: Wanted, around: Path) -> None:
+    explain_video(video, tick, wanted=wanted, out=_folder(video, around))
+
+
+def _folder(video: ChosenVideo, around: Path) -> Path:
+    """Of one video; its id may be a path."""
+    return around / quote(video.facts["video_id"], safe=" ")
+
+
+def _made_from(folder: Path) -> Any:
+    """What an explanation was made from; None where there is none, or one that cannot be read."""
+    try:
+        return json.loads((folder / EXPLANATION).read_text(encoding="utf-8"))["made_from"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
