@@ -2,14 +2,28 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
-from depression_vr.comparison.grouping import Group, Replicate
+from depression_vr.comparison.grouping import Group
 from depression_vr.errors import Problem, UserError
 
 _COLUMNS = ("label", "subject", "task", "recording")
 _MOST_NAMED = 5
+
+
+class Tested(NamedTuple):
+    """What was tested on some videos.
+
+    Attributes:
+        folders: run directories.
+        videos: ``video_id, label, subject, task, recording``.
+    """
+
+    folders: Sequence[Path]
+    videos: pd.DataFrame
 
 
 def refuse_other_manifests(groups: Sequence[Group]) -> None:
@@ -18,10 +32,12 @@ def refuse_other_manifests(groups: Sequence[Group]) -> None:
     Raises:
         UserError: video ids, labels, subjects, tasks or recordings differ; it names which, and of which runs.
     """
-    by_corpus: dict[str, list[Replicate]] = defaultdict(list)
+    by_corpus: dict[str, list[Tested]] = defaultdict(list)
     for group in groups:
-        by_corpus[group.corpus] += group.replicates
-    problems = [problem for replicates in by_corpus.values() for problem in _problems(replicates)]
+        by_corpus[group.corpus] += [
+            Tested([run.folder for run in replicate.runs], replicate.videos) for replicate in group.replicates
+        ]
+    problems = [problem for tested in by_corpus.values() for problem in different_videos(tested)]
     if problems:
         raise UserError(
             "runs of one corpus were tested on different videos:",
@@ -30,14 +46,15 @@ def refuse_other_manifests(groups: Sequence[Group]) -> None:
         )
 
 
-def _problems(replicates: Sequence[Replicate]) -> Iterator[Problem]:
-    alike: list[list[Replicate]] = []
-    for replicate in replicates:
-        same = next((others for others in alike if _manifest(others[0]).equals(_manifest(replicate))), None)
+def different_videos(tested: Sequence[Tested]) -> Iterator[Problem]:
+    """What differs from the videos that most were tested on: ids, labels, subjects, tasks or recordings."""
+    alike: list[list[Tested]] = []
+    for one in tested:
+        same = next((others for others in alike if _manifest(others[0]).equals(_manifest(one))), None)
         if same is None:
-            alike.append([replicate])
+            alike.append([one])
         else:
-            same.append(replicate)
+            same.append(one)
     most = max(alike, key=len)
     for others in alike:
         if others is not most:
@@ -45,14 +62,14 @@ def _problems(replicates: Sequence[Replicate]) -> Iterator[Problem]:
             yield Problem(_where(others), f"unlike {_where(most)}, {differences}")
 
 
-def _manifest(replicate: Replicate) -> pd.DataFrame:
-    return replicate.videos.set_index("video_id")[[*_COLUMNS]]
+def _manifest(tested: Tested) -> pd.DataFrame:
+    return tested.videos.set_index("video_id")[[*_COLUMNS]]
 
 
-def _where(replicates: Sequence[Replicate]) -> str:
-    runs = [run.folder for replicate in replicates for run in replicate.runs]
-    more = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
-    return f"{runs[0]}{more}"
+def _where(tested: Sequence[Tested]) -> str:
+    folders = [folder for one in tested for folder in one.folders]
+    more = f" and {len(folders) - 1} more" if len(folders) > 1 else ""
+    return f"{folders[0]}{more}"
 
 
 def _differences(here: pd.DataFrame, there: pd.DataFrame) -> Iterator[str]:

@@ -245,14 +245,14 @@ class ClipDataModule(pl.LightningDataModule):
         """Every window of the development partition; no loader where the protocol has no such partition."""
         if not self.selects:
             return []
-        return self._evaluation_loader("development")
+        return self.evaluation_loader(self.windows("development"))
 
     def test_dataloader(self) -> Loader:
         """Every window of the partition ``evaluate_on``."""
-        return self._evaluation_loader(self.evaluate_on)
+        return self.evaluation_loader(self.windows(self.evaluate_on))
 
-    def _evaluation_loader(self, partition: str) -> Loader:
-        windows = self.windows(partition)
+    def evaluation_loader(self, windows: EvaluationWindows) -> Loader:
+        """The windows in their order, in the batches that an evaluation takes."""
         order = EvaluationOrder(windows, **self._share())
         return self._loader(windows, self.evaluation_batch_size, order, drop_last=False)
 

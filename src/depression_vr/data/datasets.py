@@ -12,7 +12,7 @@ from torch.utils.data import Dataset, DistributedSampler, default_collate
 from depression_vr.data.clips import ClipShape, Window, clip_frames, evaluation_windows, training_start
 from depression_vr.data.manifest import Manifest
 from depression_vr.data.randomness import Draw, generator
-from depression_vr.data.reader import ClipReader
+from depression_vr.data.reader import ClipReader, ReadClip
 from depression_vr.errors import UserError
 
 
@@ -199,9 +199,17 @@ class EvaluationWindows(Dataset[ClipBatch]):
         video, window, start = map(int, self.index.at(place))
         return Window(video, window, clip_frames(len(self.folders[video]), start, self.shape))
 
+    def read(self, video: int, frames: np.ndarray) -> ReadClip:
+        """Pixels of frames of a video, by row of the manifest.
+
+        Raises:
+            UserError: a frame cannot be read.
+        """
+        return self.reader.read(self.folders[video], frames)
+
     def __getitem__(self, place: int) -> ClipBatch:
         video, window, frames = self.window(place)
-        read = self.reader.read(self.folders[video], frames)
+        read = self.read(video, frames)
         return ClipBatch(
             clips=read.pixels,
             score=torch.tensor(self.labels[video]),

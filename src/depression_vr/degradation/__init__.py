@@ -1,0 +1,1 @@
+"""Frames as worse cameras, codecs and trackers would give them."""

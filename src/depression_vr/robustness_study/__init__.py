@@ -1,0 +1,1 @@
+"""How trained networks take degraded frames: scored level by level, measured and shown."""
