@@ -19,11 +19,16 @@ from depression_vr.callbacks.selection import BestOnDevelopment
 from depression_vr.data.contents import contents_digest, frame_contents
 from depression_vr.data.datamodule import ClipDataModule
 from depression_vr.data.leakage import overlap_warning, subject_overlap
+from depression_vr.data.manifest import Manifest
 from depression_vr.distributed.preflight import refuse_other_processes
 from depression_vr.effective_batch import described, effective_batch
 from depression_vr.entry import build
 from depression_vr.errors import UserError
+from depression_vr.faces.recorded import recorded_preprocessing
 from depression_vr.files import write_csv
+from depression_vr.intervals.calibration import write_calibration
+from depression_vr.intervals.known_videos import was_selected
+from depression_vr.intervals.networks import calibrate, intervals_for_partition
 from depression_vr.learning.checkpoint_files import WholeCheckpoints
 from depression_vr.learning.evaluation import score_windows
 from depression_vr.learning.faults import faults_explained
@@ -31,7 +36,7 @@ from depression_vr.learning.score_regression import ScoreRegression
 from depression_vr.models.inference import for_inference
 from depression_vr.models.weights import load_state, read_state
 from depression_vr.runs.record import RunRecord
-from depression_vr.runs.results import write_results
+from depression_vr.runs.results import video_table, write_results
 from depression_vr.runs.run import Run
 from depression_vr.settings import PATH_KEYS, common_settings
 
@@ -207,6 +212,7 @@ def note_corpus(record: RunRecord, datamodule: ClipDataModule) -> None:
             "videos": {str(k): int(v) for k, v in manifest.table["partition"].value_counts().items()},
             "frames": sum(map(len, manifest.folders)),
             "subject_overlap": subject_overlap(manifest),
+            "preprocessing": _preprocessing(manifest) if record.writes else None,
         },
         warnings={
             "count": len(datamodule.warnings),
@@ -227,16 +233,58 @@ def note_corpus(record: RunRecord, datamodule: ClipDataModule) -> None:
         log.warning("and %d warnings more about the corpus", len(told) - _WARNINGS_SHOWN)
 
 
-def evaluate(
+def _preprocessing(manifest: Manifest) -> dict[str, Any]:
+    """What the frames of the training videos were made with."""
+    folders = [manifest.folders[row] for row in manifest.rows("training")]
+    return recorded_preprocessing([folder.path for folder in folders], [*map(len, folders)]).as_dict()
+
+
+def calibrate_intervals(
     run: Run, record: RunRecord, trainer: pl.Trainer, module: ScoreRegression, datamodule: ClipDataModule
 ) -> None:
-    """Score every window of the evaluated partition and write predictions and metrics."""
+    """Store with a run how wrong its checkpoint is on the development partition, where there is one."""
+    if not datamodule.selects:
+        log.info("no intervals: data.protocol=%s leaves no videos to calibrate", datamodule.split.protocol)
+        return
+    with faults_explained(record.config, "evaluation"):
+        calibration = calibrate(trainer, module, datamodule, "development", selected_on=was_selected(run))
+    if calibration is not None and record.writes:
+        write_calibration(run, calibration)
+
+
+def evaluate(
+    run: Run,
+    record: RunRecord,
+    trainer: pl.Trainer,
+    module: ScoreRegression,
+    datamodule: ClipDataModule,
+    *,
+    calibrated: Run | None,
+    confidence: float,
+) -> None:
+    """Score every window of the evaluated partition and write predictions and metrics.
+
+    Args:
+        run: where to write.
+        record: of the run.
+        trainer: that evaluates.
+        module: with the weights to evaluate.
+        datamodule: of the corpus.
+        calibrated: the run whose calibration gives intervals, if it belongs to the weights.
+        confidence: of the intervals.
+
+    Raises:
+        UserError: what became of the evaluation; or the calibration is damaged.
+    """
+    intervals = intervals_for_partition(calibrated, module, datamodule, confidence)
     with faults_explained(record.config, "evaluation"):
         windows = score_windows(trainer, module, datamodule)
     substituted_frames = datamodule.substituted_frames()
     if not record.writes:
         return
     manifest = datamodule.manifest
+    videos = video_table(windows, manifest.table)
+    ends = intervals.columns(videos["estimate"].to_numpy(), videos["spread"].to_numpy())
     write_results(
         run,
         windows,
@@ -245,5 +293,7 @@ def evaluate(
         partition=datamodule.evaluate_on,
         maximum=manifest.maximum,
         references=datamodule.corpus.references(manifest, datamodule.evaluate_on),
+        interval_ends=ends,
+        intervals=intervals.coverage(videos.join(ends)),
     )
     record.note(substituted_frames=substituted_frames)

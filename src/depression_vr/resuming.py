@@ -43,7 +43,9 @@ def resumed_config(config: DictConfig, run: Run, overrides: Sequence[str]) -> Di
     Raises:
         UserError: there is no run, or settings that determine its result are to change.
     """
-    recorded = relocated(open_run(run.folder).config(), run.folder)
+    opened = open_run(run.folder)
+    opened.refuse_imported()
+    recorded = relocated(opened.config(), run.folder)
     if config.resume == AUTO:
         _refuse_another_run(recorded, config, run)
         return config

@@ -22,6 +22,7 @@ from depression_vr.callbacks.stopping import CLUSTER_WARNINGS, ended_by_signals
 from depression_vr.data.datamodule import ClipDataModule
 from depression_vr.distributed.processes import leads
 from depression_vr.errors import StoppedError, UserError
+from depression_vr.intervals.calibration import CONFIDENCE
 from depression_vr.learning.compiling import (
     compiler_faults_explained,
     is_compiled,
@@ -139,7 +140,8 @@ def _fit_and_evaluate(
         stopped_early=early_stop(trainer),
     )
     assembly.load_checkpoint(module, run.best_checkpoint)
-    assembly.evaluate(run, record, trainer, module, datamodule)
+    assembly.calibrate_intervals(run, record, trainer, module, datamodule)
+    assembly.evaluate(run, record, trainer, module, datamodule, calibrated=run, confidence=CONFIDENCE)
     if record.writes:
         log_results(trainer.loggers, run, datamodule.manifest)
     return best
@@ -185,7 +187,8 @@ def _refuse_to_overwrite(run: Run) -> None:
         )
     if run.is_finished:
         remove_resume_files(run.checkpoints)
-        for file in (run.metrics_file, run.predictions_file, run.windows_file, run.frames_file):
+        results = (run.metrics_file, run.predictions_file, run.windows_file)
+        for file in (*results, run.calibration_file, run.frames_file):
             file.unlink(missing_ok=True)
 
 

@@ -50,11 +50,13 @@ class Outcome:
         done: made now.
         kept: finished before.
         failures: video and reason, of those that could not be finished.
+        faceless: those of the failed that are good videos, but of nobody, or hardly anybody.
     """
 
     done: tuple[RawVideo, ...]
     kept: tuple[RawVideo, ...]
     failures: tuple[tuple[RawVideo, str], ...]
+    faceless: tuple[RawVideo, ...] = ()
 
 
 def shard_of(videos: Sequence[RawVideo], shard: int, num_shards: int) -> tuple[RawVideo, ...]:
@@ -105,12 +107,12 @@ def preprocess_videos(
     kept = tuple(video for video in kept if video not in failures)
     if not jobs:
         return Outcome((), kept, tuple(failures.items()))
-    done = []
+    done, faceless = [], []
     full = False
     ended = run_jobs(
         functools.partial(_do, settings, output),
         jobs,
-        workers=workers or settings.tracker.processes(),
+        workers=settings.tracker.processes() if workers is None else workers,
         ticks=Bar("Frames", "frames", _expected_frames(todo, settings), 1 / _PASSES),
         ended=Bar("Videos", "videos", len(jobs)),
     )
@@ -121,6 +123,8 @@ def preprocess_videos(
                 output.forget_failure(end.job)
                 continue
             failures[end.job] = _reason(end.error)
+            if isinstance(end.error, NoFaceError):
+                faceless.append(end.job)
             if not isinstance(end.error, BusyError):  # what becomes of it is for the other process to say
                 output.note_failure(end.job, failures[end.job])
             full = isinstance(end.error, OSError) and end.error.errno in _DISK_IS_FULL
@@ -135,7 +139,7 @@ def preprocess_videos(
         else:
             failures[job] = "not tried: the disk is full"
             output.note_failure(job, failures[job])
-    return Outcome(tuple(done), kept, tuple(failures.items()))
+    return Outcome(tuple(done), kept, tuple(failures.items()), tuple(faceless))
 
 
 def _updated(kept: Sequence[RawVideo], output: Output) -> dict[RawVideo, str]:

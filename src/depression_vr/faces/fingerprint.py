@@ -7,7 +7,7 @@ from typing import Any
 
 from depression_vr.errors import Problem
 
-_VERSION = 1
+VERSION = 1
 """Raised by hand whenever the same settings make other frames."""
 
 _END_BYTES = 1 << 20
@@ -30,13 +30,17 @@ def fingerprint(
     """
     return {
         "source": {
-            "version": _VERSION,
+            "version": VERSION,
             "video": _digest(video),
             "beside": [_digest(path) for path in others],
         },
-        "tracking": {"fps": fps, **settings_of(tracking)},
-        "crops": settings_of(crops),
+        **made_with(tracking, crops, fps),
     }
+
+
+def made_with(tracking: Any, crops: Any, fps: float | None) -> dict[str, Any]:
+    """What of a fingerprint is the same for all videos that are made alike, beside `VERSION`."""
+    return {"tracking": {"fps": fps, **settings_of(tracking)}, "crops": settings_of(crops)}
 
 
 def _digest(path: Path) -> str:

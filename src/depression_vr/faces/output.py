@@ -103,9 +103,13 @@ class Output:
 
     def summaries(self) -> Iterator[dict[str, Any]]:
         """The summaries of everything that is finished, in the order of their folders."""
-        for folder in self._finished_folders(self.root):
+        for folder in self.finished_folders():
             if (summary := _read_json(folder / SUMMARY)) is not None:
                 yield summary
+
+    def finished_folders(self) -> Iterator[Path]:
+        """The folders of everything that is finished, in their order; frames are not looked at."""
+        yield from self._finished_folders(self.root)
 
     def _finished_folders(self, folder: Path) -> Iterator[Path]:
         if (folder / SUMMARY).is_file():  # before a look inside: there may be 90,000 frames

@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import nullcontext
+from typing import Literal
 
 import pandas as pd
 import pytorch_lightning as pl
@@ -11,6 +12,25 @@ from depression_vr.learning.score_regression import ScoreRegression
 from depression_vr.memory import freed_memory_kept
 
 log = logging.getLogger(__name__)
+
+Partition = Literal["training", "development", "test"]
+
+
+def score_partition(
+    trainer: pl.Trainer, module: ScoreRegression, datamodule: ClipDataModule, partition: Partition
+) -> pd.DataFrame:
+    """`score_windows` of another partition than the one to evaluate on; loggers get nothing of it.
+
+    Raises:
+        UserError: the partition has no videos.
+    """
+    datamodule.windows(partition)  # complains of an empty partition before anything is changed
+    evaluated, datamodule.evaluate_on = datamodule.evaluate_on, partition
+    loggers, trainer.loggers = trainer.loggers, []
+    try:
+        return score_windows(trainer, module, datamodule)
+    finally:
+        datamodule.evaluate_on, trainer.loggers = evaluated, loggers
 
 
 def score_windows(trainer: pl.Trainer, module: ScoreRegression, datamodule: ClipDataModule) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Tables on the terminal: what a run ends with, and the list of runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from depression_vr.runs.listing import RunSummary
+from depression_vr.runs.percent import percent
 from depression_vr.runs.run import Run
 
 _NUMBERS = ("seed", "duration", "dev. MAE", "MAE", "RMSE", "CCC")
@@ -35,7 +36,33 @@ def print_metrics(run: Run, network: str) -> None:
         _add_row(table, name.replace("_", " "), "videos", row)
     console = Console()
     console.print(table)
+    if "intervals" in metrics:
+        console.print(intervals_line(metrics["intervals"]), soft_wrap=True, highlight=False)
     console.print(f"run: {run.folder}", soft_wrap=True, highlight=False)
+
+
+def intervals_line(intervals: Mapping[str, Any]) -> str:
+    """Coverage and width of intervals in one line.
+
+    Args:
+        intervals: of ``metrics.json``.
+    """
+    if intervals["reason"] is not None:
+        return f"intervals: none, {intervals['reason']}"
+    kinds = [f"{kind} {_covered(intervals[kind])}" for kind in ("standard", "normalised")]
+    calibration = intervals["calibration"]
+    counted = "videos" if calibration["subjects"] == calibration["videos"] else "subjects"
+    few = f", which are few: coverage varies by {calibration['deviation']:.0%} between such calibrations"
+    return (
+        f"intervals of {percent(intervals['confidence'])}: {'; '.join(kinds)}; calibrated on "
+        f"{calibration['subjects']} {counted} of {calibration['corpus']}, "
+        f"{calibration['partition']} partition{few if calibration['few'] else ''}"
+    )
+
+
+def _covered(kind: Mapping[str, float]) -> str:
+    within = f"{kind['coverage_low']:.0%} to {kind['coverage_high']:.0%}"
+    return f"cover {kind['coverage']:.0%} ({within}), mean width {kind['mean_width']:.1f} points"
 
 
 def _add_row(table: Table, estimator: str, over: str, row: dict[str, Any]) -> None:

@@ -79,6 +79,7 @@ class _Record(BaseModel):
     started: AwareDatetime
     ended: AwareDatetime | None = None
     error: str = ""
+    kind: str | None = None
     process: _Process | None = None
     overrides: list[str] = []
     name: str | None = None
@@ -144,7 +145,8 @@ def summary_of(folder: Path) -> RunSummary:
     run = Run(folder)
     try:
         record = _Record.model_validate_json(run.record_file.read_bytes())
-        has_metrics = record.status == "finished" or run.metrics_file.is_file()
+        is_measured = record.status == "finished" and record.kind != "imported"
+        has_metrics = is_measured or run.metrics_file.is_file()
         metrics = _Metrics.model_validate_json(run.metrics_file.read_bytes()) if has_metrics else _Metrics()
     except OSError as error:
         return RunSummary(folder, "damaged", remark=f"{Path(error.filename).name}: {error.strerror}")

@@ -21,11 +21,22 @@ def video_table(windows: pd.DataFrame, videos: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row per video that has windows: ``video_id, partition, subject, task, recording, label,
-        estimate, windows``, in the manifest's order.
+        estimate, windows, spread``, in the manifest's order. The spread is the standard deviation of the
+        windows' estimates; 0 of one window.
     """
-    means = windows.groupby("video_id")["estimate"].agg(estimate="mean", windows="size")
+    of_video = windows.groupby("video_id")["estimate"]
+    scored = of_video.agg(estimate="mean", windows="size").assign(spread=spread(of_video))
     keys = videos[["video_id", "partition", "subject", "task", "recording", "label"]]
-    return keys.merge(means.reset_index(), on="video_id", how="inner", validate="one_to_one")
+    return keys.merge(scored.reset_index(), on="video_id", how="inner", validate="one_to_one")
+
+
+def spread(estimates: Any) -> Any:
+    """Standard deviation of the scores of a video's windows, in points; 0 of one window.
+
+    Args:
+        estimates: a series of one video, or one that is grouped by video.
+    """
+    return estimates.std(ddof=0)
 
 
 def recording_table(videos: pd.DataFrame) -> pd.DataFrame:
@@ -97,6 +108,8 @@ def write_results(
     partition: str,
     maximum: float,
     references: pd.DataFrame,
+    interval_ends: pd.DataFrame | None = None,
+    intervals: dict[str, Any] | None = None,
 ) -> None:
     """Write predictions per window and per video, and the metrics computed from them.
 
@@ -108,11 +121,17 @@ def write_results(
         partition: the evaluated one.
         maximum: highest score of the scale.
         references: as a corpus gives them.
+        interval_ends: ends of the intervals around the estimates, a row per row of `video_table`.
+        intervals: how many scores they cover, or why there are none; None says nothing of them.
     """
     videos = video_table(windows, manifest)
+    if interval_ends is not None:
+        videos = videos.join(interval_ends)
     training_mean = manifest.loc[manifest["partition"] == "training", "label"].mean()
     write_csv(run.windows_file, windows)
     write_csv(run.predictions_file, videos)
     metrics = {"corpus": corpus, "partition": partition, **summary(videos, maximum)}
     metrics["references"] = reference_summary(videos, references, training_mean)
+    if intervals is not None:
+        metrics["intervals"] = intervals
     write_json(run.metrics_file, metrics)

@@ -69,6 +69,11 @@ class Run:
         return self.folder / "reproduction.json"
 
     @property
+    def calibration_file(self) -> Path:
+        """What intervals around estimates are computed from, JSON."""
+        return self.folder / "calibration.json"
+
+    @property
     def checkpoints(self) -> Path:
         """Folder of checkpoints."""
         return self.folder / "checkpoints"
@@ -109,6 +114,19 @@ class Run:
     def is_finished(self) -> bool:
         """Whether it has been trained and evaluated to its end."""
         return self.record_file.is_file() and self.record().get("status") == "finished"
+
+    def refuse_imported(self) -> None:
+        """Refuse a run of weights that were imported.
+
+        Raises:
+            UserError: it is one.
+        """
+        if self.record_file.is_file() and self.record().get("kind") == "imported":
+            raise UserError(
+                "the run holds imported weights: there is no training to go on with or to repeat",
+                where=str(self.folder),
+                fix="name a run that was trained",
+            )
 
     def record(self) -> dict[str, Any]:
         """The record.

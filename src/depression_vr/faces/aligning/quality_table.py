@@ -66,6 +66,7 @@ class QualityTable:
         self._states: dict[str, int] = {"detected": 0, "tracked": 0, "interpolated": 0, "lost": 0}
         self._sums = np.zeros(len(MEASURES))
         self._squares = np.zeros(len(MEASURES))
+        self._widths = self._scores = self._confidences = 0.0
         self._most_faces = self._several_faces = 0
         self._gap_began: float | None = None
         self._gap_frames = self._longest_frames = 0
@@ -94,7 +95,15 @@ class QualityTable:
             measures = np.array(_measures(aligned))
             self._sums += measures
             self._squares += measures**2
+        self._note_face(pose)
         self._note_gap(pose)
+
+    def _note_face(self, pose: Pose) -> None:
+        if pose.landmarks is not None:
+            self._widths += float(np.ptp(pose.landmarks[:, 0]))
+        for sighting in pose.frame.sightings[:1]:
+            self._confidences += sighting.confidence
+            self._scores += sighting.score if sighting.detected else 0.0
 
     def _note_gap(self, pose: Pose) -> None:
         """A gap lasts from the last frame with a face to the next one, or to the end of the video."""
@@ -113,7 +122,12 @@ class QualityTable:
         self._rows.clear()
 
     def summary(self) -> dict[str, Any]:
-        """Counts of frames by state, rates, the longest gap, and mean and deviation of the measures."""
+        """Counts of frames by state, rates, the longest gap, and mean and deviation of the measures.
+
+        ``face_width_mean`` is the width of the landmarks' box in pixels of the upright frame, over the frames
+        that were written; ``score_mean`` is over the frames in which the face was detected,
+        ``confidence_mean`` over those in which it was seen.
+        """
         frames = sum(self._states.values())
         written = frames - self._states["lost"]
         mean = self._sums / max(written, 1)
@@ -131,6 +145,9 @@ class QualityTable:
             "several_faces_rate": self._several_faces / max(frames, 1),
             **{f"{name}_mean": float(value) for name, value in zip(MEASURES, mean, strict=True)},
             **{f"{name}_std": float(value) for name, value in zip(MEASURES, np.sqrt(variance), strict=True)},
+            "face_width_mean": self._widths / max(written, 1),
+            "score_mean": self._scores / max(self._states["detected"], 1),
+            "confidence_mean": self._confidences / max(seen, 1),
         }
 
 

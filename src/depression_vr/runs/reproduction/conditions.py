@@ -83,6 +83,7 @@ def recorded_conditions(run: Run) -> Conditions:
     Raises:
         UserError: it has not finished, or its files are damaged.
     """
+    run.refuse_imported()
     record = run.record()
     if record.get("status") != "finished":
         raise UserError(

@@ -151,7 +151,7 @@ def compare_results(recorded: Results, here: Results, tolerance: float) -> Compa
         here: of the same, trained again.
         tolerance: how many points MAE and RMSE over videos may differ.
     """
-    metrics = _paired(recorded.metrics, here.metrics)
+    metrics = _paired(*_with_the_same_parts(recorded.metrics, here.metrics))
     videos = _paired(recorded.videos, here.videos)
     apart = {name: pair for name, pair in videos.items() if pair.differs}
     values: dict[Any, Pair] = {}
@@ -181,6 +181,17 @@ def _parting(key: tuple[int, str], values: Mapping[Any, Pair], recorded: Results
     logged = [results.logged for results in (recorded, here) if results.logged is not None]
     epoch = next((each.epochs[step] for each in logged if step in each.epochs), None)
     return Parting(epoch, step, metric, values[key])
+
+
+def _with_the_same_parts(*both: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The metrics of two runs without their intervals, where one is from before there were any."""
+    if all(any(map(_of_intervals, metrics)) for metrics in both):
+        return list(both)
+    return [{name: metrics[name] for name in metrics if not _of_intervals(name)} for metrics in both]
+
+
+def _of_intervals(name: str) -> bool:
+    return name.startswith("intervals.")
 
 
 def _paired(recorded: Mapping[Any, Any], here: Mapping[Any, Any]) -> dict[Any, Pair]:

@@ -1,0 +1,1 @@
+"""Intervals around estimates, by split conformal prediction."""
