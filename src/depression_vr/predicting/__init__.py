@@ -1,0 +1,1 @@
+"""From a video that nobody has a label for to an estimate, or to the reason why there is none."""
