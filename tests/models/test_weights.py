@@ -46,6 +46,12 @@ def test_a_checkpoint_of_ours_keeps_its_scale(tmp_path: Path) -> None:
     assert read_state(file).keys() == state.keys()
 
 
+@pytest.mark.parametrize("part", [NETWORK_PREFIX, "scale."])
+def test_bare_weights_of_a_network_with_a_part_of_our_names_are_bare(tmp_path: Path, part: str) -> None:
+    torch.save({f"{part}weight": torch.ones(1), "head": torch.ones(1)}, tmp_path / "bare.pth")
+    assert read_state(tmp_path / "bare.pth").keys() == {f"network.{part}weight", "network.head"}
+
+
 def test_the_error_names_missing_unexpected_and_misshaped_keys() -> None:
     network = nn.Linear(3, 1)
     state = {"weight": torch.zeros(1, 4), "gain": torch.zeros(1)}

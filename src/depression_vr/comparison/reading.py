@@ -133,11 +133,13 @@ def read_run(folder: Path) -> FinishedRun | LeftOut:
     if summary.status != "finished":
         return LeftOut(folder, summary.status, summary.remark)
     if summary.partition != "test":
-        return LeftOut(folder, f"evaluated on the {summary.partition} partition, not on test")
+        reason = f"evaluated on the {summary.partition} partition, not on test"
+        never = "imported weights, which were not evaluated"
+        return LeftOut(folder, reason if summary.partition else never)
     run = Run(folder)
     try:
         config = run.config()
-        if config.get("run") is not None:
+        if config.get("run") is not None and config.get("imported") is None:
             return LeftOut(folder, "an evaluation of another run, and does not know that run's seed")
         return _read(run, config, summary)
     except UserError as error:
@@ -163,7 +165,8 @@ def _read(run: Run, config: DictConfig, summary: RunSummary) -> FinishedRun:
     }
     if fingerprint is None:  # an evaluation: what a checkpoint from elsewhere was trained with is not known
         fingerprint = f"checkpoint {record.checkpoint} {settings_fingerprint(config)}"
-        settings[CHECKPOINT] = Path(str(record.checkpoint)).name
+        imported = OmegaConf.select(config, "imported.file")
+        settings[CHECKPOINT] = imported or Path(str(record.checkpoint)).name
     return FinishedRun(
         folder=run.folder,
         started=record.started,

@@ -9,6 +9,7 @@ from pydantic import validate_call
 from depression_vr.data.avec import Avec2013, Avec2014
 from depression_vr.data.datamodule import ClipDataModule
 from depression_vr.data.manifest import Corpus
+from depression_vr.data.no_corpus import NoCorpus
 from depression_vr.data.synthetic import SyntheticCorpus
 from depression_vr.data.table import CsvTable
 from depression_vr.errors import UserError
@@ -47,10 +48,17 @@ def synthetic(
     return SyntheticCorpus(root, recordings, frames, frame_rate, frame_size, generator_seed)
 
 
+@validate_call
+def none() -> Corpus:
+    """No corpus: of a network that was imported without one."""
+    return NoCorpus()
+
+
 _CORPORA: Mapping[str, Callable[..., Corpus]] = {
     "avec2013": avec2013,
     "avec2014": avec2014,
     "csv": csv,
+    "none": none,
     "synthetic": synthetic,
 }
 

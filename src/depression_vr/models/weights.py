@@ -17,6 +17,7 @@ from depression_vr.errors import Problem, UserError
 from depression_vr.files import is_whole_archive
 
 NETWORK_PREFIX = "network."
+SCALE_PREFIX = "scale."
 
 _RELEASE_TOP = {"conv_1": "stem.conv", "bn1": "stem.norm", "fc": "head"}
 _RELEASE_BLOCK = {
@@ -87,7 +88,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
         content = {key.removeprefix("module."): tensor for key, tensor in content.items()}
     if is_release(content):
         content = from_release(content)
-    if any(key.startswith(NETWORK_PREFIX) for key in content):
+    # a network may have a part of either name itself
+    if all(any(key.startswith(prefix) for key in content) for prefix in (NETWORK_PREFIX, SCALE_PREFIX)):
         return dict(content)
     return {NETWORK_PREFIX + key: tensor for key, tensor in content.items()}
 

@@ -1,0 +1,29 @@
+"""Write a trained network as one file that needs nothing of this project, with a model card.
+
+``python -m depression_vr.export run=RUN_DIR format=onnx``
+``python -m depression_vr.export run=RUN_DIR format=torch_export out=FOLDER``
+"""
+
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+import depression_vr.quick_imports  # noqa: F401
+from depression_vr.entry import entry_point
+from depression_vr.exporting.export import export
+from depression_vr.exporting.formats import format_named
+from depression_vr.trained import open_trained
+
+
+@entry_point("export")
+def main(config: DictConfig) -> None:
+    """Export, check, and write file and card."""
+    wanted = format_named(config.format)
+    trained = open_trained(config, list(HydraConfig.get().overrides.task))
+    written = export(trained, wanted, Path(config.out).expanduser())
+    print(f"written: {written}")
+
+
+if __name__ == "__main__":
+    main()
