@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from omegaconf import DictConfig, OmegaConf
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from depression_vr.comparison.console import print_comparison
@@ -23,6 +23,7 @@ from depression_vr.comparison.tables import write_tables
 from depression_vr.comparison.writing import write_latex, write_markdown
 from depression_vr.entry import entry_point
 from depression_vr.errors import INTERRUPTED, Problem, UserError
+from depression_vr.keys import A_LIST
 from depression_vr.output import refused_write
 from depression_vr.runs.listing import find_runs, folders_of_runs
 from depression_vr.runs.run import Run
@@ -34,16 +35,12 @@ _MOST_RESAMPLES = 1_000_000  # all of them are in memory at once
 _NotEmpty = Annotated[str, Field(min_length=1)]
 
 
-def _as_list(given: object) -> object:
-    return given if given is None or isinstance(given, list) else [given]
-
-
 @dataclass(frozen=True, config=ConfigDict(coerce_numbers_to_str=True))
 class Wanted:
     """The keys of ``conf/compare.yaml``; a list of one may be without brackets."""
 
-    runs: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
-    group_by: Annotated[Annotated[list[_NotEmpty], Field(min_length=1)] | None, BeforeValidator(_as_list)]
+    runs: Annotated[list[str], A_LIST, Field(min_length=1)]
+    group_by: Annotated[Annotated[list[_NotEmpty], Field(min_length=1)] | None, A_LIST]
     out: _NotEmpty
     show_ids: bool
     resamples: Annotated[int, Field(ge=999, le=_MOST_RESAMPLES)]

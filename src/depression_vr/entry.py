@@ -47,21 +47,30 @@ for plugin in (GridSweeper, StudySweeper):
     Plugins.instance().register(plugin)
 
 
-def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
+def entry_point(
+    config_name: str, *, goes_on: bool = False
+) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
     """Make a task function a command: Hydra composes ``conf/<config_name>.yaml`` and calls it.
 
     Wrong input, in the config or met by the task as `UserError`, ends with its message and exit code 2;
     a bug shows its traceback.
+
+    Args:
+        config_name: of the command's config.
+        goes_on: the same command goes on where Ctrl-C ends it, in the same output folder, if it has one; it
+            says so.
     """
 
     def decorate(task: Callable[[DictConfig], Any]) -> Callable[[], None]:
+        work = _ended_by_ctrl_c(task) if goes_on else task
+
         @functools.wraps(task)
         def guarded(config: DictConfig) -> Any:
             _log_to_the_run()
             try:
                 _let_the_first_process_speak(config)
                 with ends_with_its_sweep() if _is_in_a_worker() else nullcontext():
-                    return task(config)
+                    return work(config)
             except UserError as error:
                 _exit(error)
             except StoppedError as stopped:
@@ -154,6 +163,20 @@ def _say_how_to_go_on(config: DictConfig, stopped: StoppedError) -> None:
         log.warning("there is no checkpoint yet to go on from")
     else:
         log.warning("to go on from %s: resume='%s'", stopped.checkpoint, config.run_dir)
+
+
+def _ended_by_ctrl_c(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
+    """The task, which says how it goes on."""
+
+    def told(config: DictConfig) -> Any:
+        try:
+            return task(config)
+        except KeyboardInterrupt:
+            how = f" with hydra.run.dir='{config.run_dir}'" if "run_dir" in config else ""
+            log.error("interrupted; the same command%s goes on", how)
+            sys.exit(INTERRUPTED)
+
+    return told
 
 
 def _exit(error: UserError) -> NoReturn:

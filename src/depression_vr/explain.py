@@ -5,34 +5,29 @@
 """
 
 import logging
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
-from pydantic import BeforeValidator, ConfigDict, Field, NonNegativeInt, PositiveInt
+from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
 import depression_vr.quick_imports  # noqa: F401
 from depression_vr.entry import entry_point
-from depression_vr.errors import INTERRUPTED
 from depression_vr.explaining.attributions import methods_for, refuse_other_methods, refuse_other_stages
 from depression_vr.explaining.choosing import named_videos, spread_over_scores
 from depression_vr.explaining.methods import Settings
 from depression_vr.explaining.partition.explain import explain_partition
 from depression_vr.explaining.partition.settings import PartitionSettings
 from depression_vr.explaining.videos import explain_videos
+from depression_vr.keys import A_LIST
 from depression_vr.trained import TrainedNetwork, open_trained
 
 log = logging.getLogger(__name__)
 
 
-def _as_list(given: object) -> object:
-    return given if given is None or isinstance(given, list) else [given]
-
-
-_Names = Annotated[Annotated[list[str], Field(min_length=1)] | None, BeforeValidator(_as_list)]
+_Names = Annotated[Annotated[list[str], Field(min_length=1)] | None, A_LIST]
 
 
 @dataclass(frozen=True, config=ConfigDict(coerce_numbers_to_str=True))
@@ -59,17 +54,9 @@ class Wanted:
         return Settings(self.stage, self.steps, self.at_once)
 
 
-@entry_point("explain")
+@entry_point("explain", goes_on=True)
 def main(config: DictConfig) -> None:
     """Explain single videos, or a partition and some of its videos."""
-    try:
-        _explain(config)
-    except KeyboardInterrupt:
-        log.error("interrupted; to go on, the same command with hydra.run.dir='%s'", config.run_dir)
-        sys.exit(INTERRUPTED)
-
-
-def _explain(config: DictConfig) -> None:
     wanted, of_partition = Wanted.of(config), PartitionSettings.of(config)
     folder = Path(config.run_dir)
     trained = open_trained(config, list(HydraConfig.get().overrides.task))

@@ -4,21 +4,20 @@
 """
 
 import logging
-import sys
 from pathlib import Path
 
 from omegaconf import DictConfig
 
 from depression_vr.data.packing import pack, packings
 from depression_vr.entry import entry_point
-from depression_vr.errors import INTERRUPTED, UserError
+from depression_vr.errors import UserError
 from depression_vr.parallel import Bar, do_all
 from depression_vr.runs.resume_files import remove_half_written
 
 log = logging.getLogger(__name__)
 
 
-@entry_point("pack")
+@entry_point("pack", goes_on=True)
 def main(config: DictConfig) -> None:
     """Pack what is not packed; goes on where it was interrupted."""
     root, out = (_folder(config, key) for key in ("frames", "out"))
@@ -26,11 +25,7 @@ def main(config: DictConfig) -> None:
     jobs = packings(root, out)
     remove_half_written(out)
     total = sum(len(job.frames) for job in jobs)
-    try:
-        do_all(pack, jobs, workers=workers, ticks=Bar("Packing", "frames", total))
-    except KeyboardInterrupt:
-        log.error("interrupted; the same command goes on")
-        sys.exit(INTERRUPTED)
+    do_all(pack, jobs, workers=workers, ticks=Bar("Packing", "frames", total))
     videos = sum(len(job.frames) > 0 for job in jobs)
     print(f"packed: {total} frames of {videos} videos in {out}")
 

@@ -12,7 +12,6 @@ from omegaconf import DictConfig
 
 import depression_vr.quick_imports  # noqa: F401
 from depression_vr.entry import entry_point
-from depression_vr.errors import INTERRUPTED
 from depression_vr.predicting.command import predict
 
 log = logging.getLogger(__name__)
@@ -20,15 +19,10 @@ log = logging.getLogger(__name__)
 SOME_FAILED = 1
 
 
-@entry_point("predict")
+@entry_point("predict", goes_on=True)
 def main(config: DictConfig) -> None:
     """Predict, and exit with 1 if a video could not be used; one that was declined could."""
-    try:
-        failed = predict(config, list(HydraConfig.get().overrides.task), Path(config.run_dir).absolute())
-    except KeyboardInterrupt:
-        log.error("interrupted; to go on, the same command with hydra.run.dir='%s'", config.run_dir)
-        sys.exit(INTERRUPTED)
-    if failed:
+    if predict(config, list(HydraConfig.get().overrides.task), Path(config.run_dir).absolute()):
         sys.exit(SOME_FAILED)
 
 

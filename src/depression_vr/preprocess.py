@@ -12,7 +12,6 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from depression_vr.entry import entry_point
-from depression_vr.errors import INTERRUPTED
 from depression_vr.preprocessing import preprocess
 
 log = logging.getLogger(__name__)
@@ -24,14 +23,10 @@ class IncompleteError(Exception):
     """What could not be made."""
 
 
-@entry_point("preprocess")
+@entry_point("preprocess", goes_on=True)
 def main(config: DictConfig) -> None:
     """Preprocess what is not finished, write tables and report, exit with 1 if a video failed."""
-    try:
-        missing = preprocess(config)
-    except KeyboardInterrupt:
-        log.error("interrupted; the same command goes on")
-        sys.exit(INTERRUPTED)
+    missing = preprocess(config)
     for what in missing:
         log.error(what)
     if missing and HydraConfig.get().mode is RunMode.MULTIRUN:

@@ -5,20 +5,20 @@
 """
 
 import logging
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
-from pydantic import BeforeValidator, ConfigDict, Field, NonNegativeInt
+from pydantic import ConfigDict, Field, NonNegativeInt
 from pydantic.dataclasses import dataclass
 
 import depression_vr.quick_imports  # noqa: F401
 from depression_vr.entry import entry_point
-from depression_vr.errors import INTERRUPTED, UserError
+from depression_vr.errors import UserError
 from depression_vr.files import write_csv
+from depression_vr.keys import A_LIST
 from depression_vr.robustness_study.conditions import conditions_of
 from depression_vr.robustness_study.console import print_study
 from depression_vr.robustness_study.figure import draw_study, write_figure
@@ -30,33 +30,21 @@ from depression_vr.runs.run import Run
 log = logging.getLogger(__name__)
 
 
-def _as_list(given: object) -> object:
-    return given if given is None or isinstance(given, list) else [given]
-
-
 @dataclass(frozen=True, config=ConfigDict(coerce_numbers_to_str=True))
 class _Keys:
     """The keys of ``conf/robustness.yaml`` that are its own; a list of one may be without brackets."""
 
-    run: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
-    degradations: Annotated[list[str] | None, BeforeValidator(_as_list)]
-    levels: dict[str, Annotated[list[float], BeforeValidator(_as_list)]]
+    run: Annotated[list[str], A_LIST, Field(min_length=1)]
+    degradations: Annotated[list[str] | None, A_LIST]
+    levels: dict[str, Annotated[list[float], A_LIST]]
     face: Annotated[list[tuple[float, float]], Field(min_length=3, max_length=3)] | None
     resamples: Annotated[int, Field(ge=999, le=1_000_000)]
     seed: NonNegativeInt
 
 
-@entry_point("robustness")
+@entry_point("robustness", goes_on=True)
 def main(config: DictConfig) -> None:
     """Score, measure, write table and figure."""
-    try:
-        _study(config)
-    except KeyboardInterrupt:
-        log.error("interrupted; to go on, the same command with hydra.run.dir='%s'", config.run_dir)
-        sys.exit(INTERRUPTED)
-
-
-def _study(config: DictConfig) -> None:
     own = OmegaConf.masked_copy(config, list(_Keys.__dataclass_fields__))
     plain: Any = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
     keys = _Keys(**plain)

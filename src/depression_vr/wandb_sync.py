@@ -4,27 +4,21 @@
 """
 
 import logging
-import sys
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from depression_vr.entry import entry_point
-from depression_vr.errors import INTERRUPTED
 from depression_vr.wandb_project.syncing import Wanted, sync
 
 log = logging.getLogger(__name__)
 
 
-@entry_point("wandb_sync")
+@entry_point("wandb_sync", goes_on=True)
 def main(config: DictConfig) -> None:
     """Send what has not been sent; again goes on with what is missing."""
     keys: Any = OmegaConf.to_container(config, resolve=True)
-    try:
-        sync(Wanted(**keys))
-    except KeyboardInterrupt:
-        log.error("interrupted; the same command goes on")
-        sys.exit(INTERRUPTED)
+    sync(Wanted(**keys))
 
 
 if __name__ == "__main__":

@@ -5,12 +5,11 @@
 """
 
 import logging
-import sys
 
 from omegaconf import DictConfig
 
 from depression_vr.entry import entry_point
-from depression_vr.errors import INTERRUPTED, UserError
+from depression_vr.errors import UserError
 from depression_vr.experiments.jobs import missing_jobs
 from depression_vr.experiments.recipes import find_recipes
 from depression_vr.experiments.results import Measurement, add_result, locked, read_results
@@ -21,7 +20,7 @@ from depression_vr.experiments.wanted import make_folder, read_settings, wanted_
 log = logging.getLogger(__name__)
 
 
-@entry_point("experiments")
+@entry_point("experiments", goes_on=True)
 def main(config: DictConfig) -> None:
     """Run what is missing; the results file and the table are written after every run."""
     settings = read_settings(config)
@@ -41,11 +40,7 @@ def main(config: DictConfig) -> None:
     show()
     if missing:
         make_folder(settings.runs, "out")
-    try:
-        problems = run_all(missing, add, settings.workers)
-    except KeyboardInterrupt:
-        log.error("interrupted; the same command goes on")
-        sys.exit(INTERRUPTED)
+    problems = run_all(missing, add, settings.workers)
     print(f"written: {settings.readme}")
     if problems:
         raise UserError(

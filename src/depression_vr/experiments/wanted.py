@@ -5,17 +5,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from omegaconf import DictConfig, OmegaConf
-from pydantic import BeforeValidator, ConfigDict, Field, NonNegativeInt, PositiveInt
+from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from depression_vr.configs import IS_CHECKOUT
 from depression_vr.errors import UserError
 from depression_vr.experiments.jobs import Job, refuse_other_settings
 from depression_vr.experiments.recipes import PROJECT, Recipe
-
-
-def _as_list(given: object) -> object:
-    return given if given is None or isinstance(given, list) else [given]
+from depression_vr.keys import A_LIST
 
 
 @dataclass(frozen=True, config=ConfigDict(coerce_numbers_to_str=True))
@@ -24,9 +21,9 @@ class Settings:
     brackets.
     """
 
-    recipes: Annotated[list[str] | None, BeforeValidator(_as_list)]
-    seeds: Annotated[list[NonNegativeInt] | None, BeforeValidator(_as_list)]
-    overrides: Annotated[list[str], BeforeValidator(_as_list)]
+    recipes: Annotated[list[str] | None, A_LIST]
+    seeds: Annotated[list[NonNegativeInt] | None, A_LIST]
+    overrides: Annotated[list[str], A_LIST]
     out: Annotated[str, Field(min_length=1)]
     folder: Annotated[str, Field(min_length=1)] | None
     workers: PositiveInt

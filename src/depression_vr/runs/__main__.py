@@ -8,27 +8,24 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from omegaconf import DictConfig, OmegaConf
-from pydantic import BeforeValidator, ConfigDict, PositiveInt
+from pydantic import ConfigDict, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from depression_vr.entry import entry_point
 from depression_vr.errors import UserError
+from depression_vr.keys import A_LIST
 from depression_vr.runs.console import print_runs
 from depression_vr.runs.listing import SortKey, Status, find_runs, in_order, summaries
 
 _ROOTS = (Path("outputs"), Path("multirun"))
 
 
-def _as_list(given: object) -> object:
-    return given if given is None or isinstance(given, list) else [given]
-
-
 @dataclass(frozen=True, config=ConfigDict(coerce_numbers_to_str=True))
 class Wanted:
     """The keys of ``conf/runs.yaml``; a list of one may be without brackets."""
 
-    root: Annotated[list[str] | None, BeforeValidator(_as_list)]
-    status: Annotated[list[Status] | None, BeforeValidator(_as_list)]
+    root: Annotated[list[str] | None, A_LIST]
+    status: Annotated[list[Status] | None, A_LIST]
     sort: SortKey
     limit: PositiveInt | None
 

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import wandb_workspaces.workspaces as ws
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 from wandb_workspaces.reports.v2 import interface as wr
 
 from depression_vr.errors import UserError
 from depression_vr.experiments.recipes import PROJECT, find_recipes
 from depression_vr.files import write_json
+from depression_vr.keys import A_LIST
 from depression_vr.wandb_project.access import require_wandb
 from depression_vr.wandb_project.publishing import default_entity, publish
 from depression_vr.wandb_project.report import report_of
@@ -22,10 +23,6 @@ from depression_vr.wandb_project.workspace import workspace_of
 _OTHERWISE = (
     "without W&B: `python -m depression_vr.compare runs=outputs` writes the comparison as a local page"
 )
-
-
-def _as_list(given: object) -> object:
-    return given if isinstance(given, list) else [given]
 
 
 _Name = Annotated[str, Field(pattern=r"^[\w.-]+$")]
@@ -39,7 +36,7 @@ class Wanted:
     entity: str | None
     kind: Literal["report", "workspace"]
     title: Annotated[str, Field(min_length=1, max_length=128)]
-    corpora: Annotated[list[_Name], Field(min_length=1), BeforeValidator(_as_list)]
+    corpora: Annotated[list[_Name], Field(min_length=1), A_LIST]
     save: str | None
 
 

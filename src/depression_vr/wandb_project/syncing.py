@@ -6,10 +6,11 @@ from contextlib import closing
 from functools import partial
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from depression_vr.errors import Problem, UserError
+from depression_vr.keys import A_LIST
 from depression_vr.loggers.wandb_reach import server_responds, wandb_server
 from depression_vr.parallel import Bar, Tick, run_jobs
 from depression_vr.runs.listing import find_runs, folders_of_runs
@@ -22,15 +23,11 @@ log = logging.getLogger(__name__)
 _OTHERWISE = "the files stay where they are until then"
 
 
-def _as_list(given: object) -> object:
-    return given if isinstance(given, list) else [given]
-
-
 @dataclass(frozen=True)
 class Wanted:
     """The keys of ``conf/wandb_sync.yaml``; a list of one may be without brackets."""
 
-    runs: Annotated[list[str], Field(min_length=1), BeforeValidator(_as_list)]
+    runs: Annotated[list[str], Field(min_length=1), A_LIST]
     project: str | None
     entity: str | None
     online: bool
