@@ -4,6 +4,7 @@ What lies beyond the frame is not known; the pixels of its edge are repeated the
 """
 
 import math
+from abc import ABC, abstractmethod
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from depression_vr.degradation.base import Degradation, DegradedVideo
 
 
-class Misalignment(Degradation):
+class Misalignment(Degradation, ABC):
     """Frames turned, scaled or shifted around their middle."""
 
     def degraded(self, pixels: np.ndarray, frames: np.ndarray, video: DegradedVideo) -> np.ndarray:
@@ -23,9 +24,9 @@ class Misalignment(Degradation):
         size, beyond = (width, height), cv2.BORDER_REPLICATE
         return np.stack([cv2.warpAffine(frame, matrix, size, borderMode=beyond) for frame in pixels])
 
+    @abstractmethod
     def matrix(self, video: DegradedVideo) -> np.ndarray:
         """How points move relative to the middle, ``(2, 3)``; shifts are fractions of the sides."""
-        raise NotImplementedError
 
 
 class Shift(Misalignment):

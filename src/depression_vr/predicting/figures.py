@@ -1,9 +1,7 @@
 """The plots on a video's page: its windows' scores over time, and how well its face was seen."""
 
 import base64
-import io
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,8 +10,8 @@ from matplotlib.figure import Figure
 from depression_vr.faces.reporting.contact_sheet import STATE_COLOURS, timeline
 from depression_vr.predicting.results import Estimate
 from depression_vr.runs.bands import BDI_BANDS
+from depression_vr.svg_figures import GREY, svg
 
-_GREY = "#808080"  # readable on white and on black
 _SCORE = "#2f7fd1"
 _WIDTH = 9.0
 _MARGIN = 4.0  # points above and below what is shown
@@ -54,10 +52,10 @@ def _draw_bands(axes: Axes) -> None:
         if above > below:
             axes.text(
                 1.01, (below + above) / 2, name, transform=axes.get_yaxis_transform(), va="center",
-                color=_GREY, fontsize=9,
+                color=GREY, fontsize=9,
             )  # fmt: skip
             if above < high:
-                axes.axhline(above, color=_GREY, lw=0.6, ls=":")
+                axes.axhline(above, color=GREY, lw=0.6, ls=":")
             below = above
 
 
@@ -93,14 +91,5 @@ def track_quality(quality: pd.DataFrame) -> str:
 
 
 def _url(figure: Figure, *drawn: Axes) -> str:
-    for axes in drawn:
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.spines[["left", "bottom"]].set_color(_GREY)
-        axes.tick_params(colors=_GREY, labelsize=9)
-        for label in (axes.xaxis.label, axes.yaxis.label):
-            label.set(color=_GREY, fontsize=10)
-    text = io.BytesIO()
-    # names within the file are random without a salt
-    with mpl.rc_context({"svg.hashsalt": "predict", "svg.fonttype": "path"}):
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    return f"data:image/svg+xml;base64,{base64.b64encode(text.getvalue()).decode()}"
+    text = svg(figure, drawn, points=9, salt="predict")
+    return f"data:image/svg+xml;base64,{base64.b64encode(text.encode()).decode()}"

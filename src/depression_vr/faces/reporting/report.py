@@ -17,7 +17,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -31,6 +30,7 @@ from depression_vr.faces.reporting.contact_sheet import STATE_COLOURS, clock, co
 from depression_vr.faces.reporting.corpus_tables import VideoRecord
 from depression_vr.files import write_text
 from depression_vr.pages import templates
+from depression_vr.svg_figures import GREY, svg
 
 REPORT = "report"
 _PAGE = "index.html"
@@ -45,7 +45,6 @@ _NO_PARTITION = "no partition"
 _PARTITION_COLOURS = dict(
     zip((*PARTITIONS, _NO_PARTITION), ("#7b5fc0", "#e08214", "#1b9e77", "#8c8c8c"), strict=True)
 )
-_GREY = "#808080"  # readable on white and on black
 
 _CONCERNS = {
     "Could not be made again": "The frames are those of an earlier run, made with its settings.",
@@ -247,8 +246,8 @@ def _draw_heads(table: pd.DataFrame, axes: Axes) -> None:
         )
         axes.errorbar(yaw, pitch, pitch_spread, yaw_spread, "none", ecolor=colour, alpha=0.25, lw=0.8)
         axes.plot(yaw, pitch, "o", color=colour, markersize=3)
-    axes.axhline(0, color=_GREY, lw=0.5)
-    axes.axvline(0, color=_GREY, lw=0.5)
+    axes.axhline(0, color=GREY, lw=0.5)
+    axes.axvline(0, color=GREY, lw=0.5)
     axes.set_ylabel("pitch, degrees")
 
 
@@ -256,18 +255,9 @@ def _write_plot(path: Path, draw: Callable[[Axes], None], title: str, unit: str)
     figure = Figure(figsize=(4, 2.7))
     axes = figure.add_axes((0.14, 0.18, 0.82, 0.7))
     draw(axes)
-    axes.set_title(title, color=_GREY, fontsize=10, fontweight="bold")
+    axes.set_title(title, color=GREY, fontsize=10, fontweight="bold")
     axes.set_xlabel(unit)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(_GREY)
-    axes.tick_params(colors=_GREY, labelsize=8)
-    for label in (axes.xaxis.label, axes.yaxis.label):
-        label.set(color=_GREY, fontsize=9)
-    text = io.StringIO()
-    # names within the file are random without a salt
-    with mpl.rc_context({"svg.hashsalt": path.name, "svg.fonttype": "path"}):
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    write_text(path, text.getvalue())
+    write_text(path, svg(figure, [axes], points=8, salt=path.name))
 
 
 def _page(
