@@ -19,6 +19,7 @@ from depression_vr import assembly
 from depression_vr.data.datamodule import ClipDataModule
 from depression_vr.data.frames import FrameFolder
 from depression_vr.errors import UserError
+from depression_vr.files import content_digest
 from depression_vr.learning.score_regression import ScoreRegression
 from depression_vr.models.inference import for_inference
 from depression_vr.parallel import Tick
@@ -60,6 +61,11 @@ class TrainedNetwork:
     def datamodule(self) -> ClipDataModule:
         """Clips of the corpus, which is found at the first look; cuts other videos alike."""
         return assembly.build_datamodule(self.config)
+
+    @cached_property
+    def checkpoint_digest(self) -> str:
+        """SHA-256 of the checkpoint file."""
+        return content_digest(self.checkpoint)
 
     @contextmanager
     def computing(self) -> Iterator[None]:

@@ -1,6 +1,5 @@
 """What explanations are made from, by which those of another time are told apart."""
 
-import hashlib
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -13,11 +12,9 @@ def made_from(trained: TrainedNetwork) -> dict[str, Any]:
 
     Not where the files lie: a run may be named by another path.
     """
-    with trained.checkpoint.open("rb") as file:
-        weights = hashlib.file_digest(file, "sha256").hexdigest()
     data: Any = OmegaConf.to_container(trained.config.data, resolve=True)
     return {
-        "checkpoint_sha256": weights,
+        "checkpoint_sha256": trained.checkpoint_digest,
         "corpus": trained.datamodule.manifest.fingerprint(),
         "clips": {key: data.get(key) for key in (*CLIP_KEYS, "on_bad_frame")},
         "precision": str(trained.config.precision),

@@ -7,7 +7,6 @@ from typing import Any
 from depression_vr.comparison.agreement import METRICS, metrics_from_sums, subject_sums
 from depression_vr.comparison.intervals import bootstrap_intervals
 from depression_vr.errors import UserError
-from depression_vr.files import content_digest
 from depression_vr.runs.run import Run, open_run
 from depression_vr.trained import CLIP_KEYS, TrainedNetwork
 
@@ -25,7 +24,7 @@ def evaluation_facts(trained: TrainedNetwork) -> dict[str, Any] | None:
     """
     if trained.config.evaluation is not None:
         evaluated = open_run(Path(trained.config.evaluation).expanduser())
-        _refuse_other_weights(evaluated, trained.checkpoint)
+        _refuse_other_weights(evaluated, trained)
         _refuse_other_clips(evaluated, trained)
         return _measured(evaluated)
     if trained.config.ckpt is not None or not trained.run.metrics_file.is_file():
@@ -48,8 +47,8 @@ def _refuse_other_clips(evaluated: Run, trained: TrainedNetwork) -> None:
         )
 
 
-def _refuse_other_weights(evaluated: Run, checkpoint: Path) -> None:
-    if evaluated.record().get("checkpoint_sha256") != content_digest(checkpoint):
+def _refuse_other_weights(evaluated: Run, trained: TrainedNetwork) -> None:
+    if evaluated.record().get("checkpoint_sha256") != trained.checkpoint_digest:
         raise UserError(
             "this is no evaluation of these weights",
             where=f"config key evaluation: {evaluated.folder}",

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 
 import pandas as pd
@@ -39,17 +38,12 @@ class StudiedRun:
     label: str
     trained: TrainedNetwork
 
-    @cached_property
-    def weights(self) -> str:
-        """SHA-256 of the checkpoint."""
-        return sha256(self.trained.checkpoint.read_bytes()).hexdigest()
-
     @property
     def key(self) -> str:
         """Names the folder of its predictions, whatever other runs there are: name and digest of weights."""
         # in lower case: not every file system tells capitals apart
         name = _NOT_IN_NAMES.sub("_", _name(self.trained)).lower()[:_LONGEST_NAME]
-        return f"{name}_{self.weights[:_DIGITS]}"
+        return f"{name}_{self.trained.checkpoint_digest[:_DIGITS]}"
 
     @cached_property
     def videos(self) -> pd.DataFrame:

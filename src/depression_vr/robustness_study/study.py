@@ -110,7 +110,7 @@ class Study:
             "mean_predictor": run.mean_predictor,
             "settings": determining_settings(trained.config)
             | {
-                "weights": run.weights,
+                "weights": run.trained.checkpoint_digest,
                 "corpus": manifest.fingerprint(),
                 "face": str(self._places(run).tolist()),
                 "face regions": sha256(drawn.encode()).hexdigest(),
