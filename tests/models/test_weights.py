@@ -65,6 +65,14 @@ def test_the_error_names_missing_unexpected_and_misshaped_keys() -> None:
     assert "best.pth" in str(caught.value)
 
 
+def test_of_many_keys_that_differ_the_first_are_named() -> None:
+    state = {f"extra.{number}": torch.zeros(1) for number in range(12)}
+    with pytest.raises(UserError, match="12 keys differ") as caught:
+        load_state(nn.Identity(), state, Path("best.pth"))
+    told = [str(problem) for problem in caught.value.problems]
+    assert told[9:] == ["extra.9: is unexpected", "and: 2 keys more"]
+
+
 class Dropper:
     """Unpickling this writes a file."""
 

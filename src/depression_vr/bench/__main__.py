@@ -6,29 +6,41 @@
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from omegaconf import DictConfig, OmegaConf
+from pydantic import PositiveInt
+from pydantic.dataclasses import dataclass
 
 from depression_vr.bench.rows import Benchmark, Result, measure
 from depression_vr.bench.table import as_markdown, print_table
-from depression_vr.entry import build, entry_point
+from depression_vr.building import build
+from depression_vr.entry import entry_point
 from depression_vr.errors import UserError
 from depression_vr.files import write_json, write_text
+from depression_vr.keys import A_LIST, APath, keys_of
 from depression_vr.runs.provenance import code_state, hardware, packages
+
+
+@dataclass(frozen=True)
+class _Keys:
+    rows: Annotated[list[str] | None, A_LIST]
+    repetitions: PositiveInt
+    out: APath
+    table: APath | None
 
 
 @entry_point("bench")
 def main(config: DictConfig) -> None:
     """Measure the rows that are asked for, print them and write them."""
-    out = _file(config, "out")
-    table = None if config.table is None else _file(config, "table")
-    repetitions = _repetitions(config.repetitions)
+    keys = keys_of(config, _Keys)
+    out = _file(keys.out, "out")
+    table = None if keys.table is None else _file(keys.table, "table")
     results: list[Result] = []
-    for benchmark in _benchmarks(config):
+    for benchmark in _benchmarks(config, keys.rows):
         with tempfile.TemporaryDirectory(prefix="depression-vr-bench-") as folder:
-            results += measure(benchmark.rows(Path(folder)), repetitions)
-    print_table(results, f"medians of {repetitions} interleaved repetitions")
+            results += measure(benchmark.rows(Path(folder)), keys.repetitions)
+    print_table(results, f"medians of {keys.repetitions} interleaved repetitions")
     write_json(out, _record(config, results))
     print(f"written: {out}")
     if table is not None:
@@ -36,12 +48,9 @@ def main(config: DictConfig) -> None:
         print(f"written: {table}")
 
 
-def _file(config: DictConfig, key: str) -> Path:
+def _file(given: Path, key: str) -> Path:
     """Where to write; refused before minutes have gone into what goes there."""
-    given = config[key]
-    if not isinstance(given, str):
-        raise _no_file(key, f"{key}={given} is no file")
-    file = Path(given).expanduser().absolute()
+    file = given.absolute()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -55,21 +64,10 @@ def _no_file(key: str, what: str) -> UserError:
     return UserError(what, where=f"config key {key}", fix=f"name a file, such as {key}=bench")
 
 
-def _repetitions(given: Any) -> int:
-    if not isinstance(given, int) or given < 1:
-        raise UserError(
-            f"repetitions={given} is no number of repetitions",
-            where="config key repetitions",
-            fix="use 1, 2, 3, ...",
-        )
-    return given
-
-
-def _benchmarks(config: DictConfig) -> Sequence[Benchmark]:
+def _benchmarks(config: DictConfig, rows: Sequence[str] | None) -> Sequence[Benchmark]:
     """The benchmarks whose rows are asked for."""
     names = list(config.benchmarks)
-    asked = names if config.rows is None else config.rows
-    asked = asked if isinstance(asked, Sequence) and not isinstance(asked, str) else [asked]
+    asked = names if rows is None else rows
     for name in asked:
         if name not in names:
             raise UserError(

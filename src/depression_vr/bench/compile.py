@@ -10,7 +10,7 @@ from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from depression_vr.bench.rows import Measure, Row
+from depression_vr.bench.rows import Measure, Row, by
 from depression_vr.models.sta_drn import StaDrn
 
 
@@ -45,7 +45,7 @@ class CompileBenchmark:
         networks = [StaDrn(base_planes=self.base_planes, layers=self.layers) for _ in range(2)]
         eager = _Step(networks[0], shape, precision, compiles=False)
         compiled = _Step(networks[1], shape, precision, compiles=True)
-        what = f"training step of STA-DRN, {'x'.join(map(str, shape))}, {precision}"
+        what = f"training step of STA-DRN, {by(shape)}, {precision}"
         return [
             Row(
                 f"compile first step {precision}",

@@ -1,6 +1,5 @@
 """Rows about evaluating a video: windows per second, and memory however long the video is."""
 
-import copy
 import csv
 import subprocess
 import sys
@@ -16,11 +15,11 @@ from PIL import Image
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from depression_vr import assembly
 from depression_vr.bench import limits
 from depression_vr.bench.limits import face_jpeg
+from depression_vr.bench.passes import operations
 from depression_vr.bench.plain_sta_drn import plain
 from depression_vr.bench.rows import Bound, Goal, Measure, Row, per_second
 from depression_vr.configs import compose
@@ -82,9 +81,7 @@ class EvaluationBenchmark:
         )
         described = plain(network)
         clip = torch.empty(1, 3, self.clip_length, self.size, self.size, device="meta")
-        with FlopCounterMode(display=False) as counted, torch.no_grad():
-            copy.deepcopy(described).to("meta")(clip)
-        work = counted.get_total_flops()
+        work = operations(described, [clip], backward=False)
         alone = Measure(
             "every window decoded with PIL and evaluated by itself, contiguous float32",
             "windows/s",

@@ -42,7 +42,6 @@ class Film:
 
     def pictures(self) -> Iterator[np.ndarray]:
         """The frames, ``(height, width, 3)``, RGB, uint8."""
-        """The frames, RGB, ``(height, width, 3)``, uint8."""
         photograph = data.astronaut()  # type: ignore[no-untyped-call]
         generator = np.random.default_rng(0)
         noise = generator.normal(0, _NOISE, (self.height, self.width, 3)).astype(np.int16)

@@ -1,6 +1,5 @@
 """Rows about STA-DRN's forward pass in evaluation, beside the network as it is described."""
 
-import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -9,16 +8,14 @@ import torch
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from depression_vr.bench import limits
+from depression_vr.bench.passes import operations, seconds_after_others
 from depression_vr.bench.plain_sta_drn import plain
-from depression_vr.bench.rows import Bound, Goal, Measure, Row
+from depression_vr.bench.rows import Bound, Goal, Measure, Row, by
 from depression_vr.memory import freed_memory_kept
 from depression_vr.models.inference import for_inference
 from depression_vr.models.sta_drn import StaDrn
-
-_PASSES = 2  # until what is freed has the sizes that are asked for
 
 
 @dataclass(frozen=True)
@@ -48,18 +45,16 @@ class ForwardBenchmark:
         network = StaDrn(base_planes=self.base_planes, layers=self.layers).eval()
         clips = torch.randn(self.batch_size, 3, self.clip_length, self.size, self.size)
         described = plain(network)
-        with FlopCounterMode(display=False) as counted, torch.no_grad():
-            plain(network).to("meta")(clips.to("meta"))
-        work = counted.get_total_flops()
+        work = operations(described, [clips], backward=False)
         said = "a forward pass of the network as it is described, contiguous float32"
-        baseline = Measure(said, "s", partial(_seconds_after_others, described, clips))
+        baseline = Measure(said, "s", partial(seconds_after_others, partial(_evaluate, described, clips)))
         network.to(memory_format=torch.channels_last_3d)
         clips = clips.contiguous(memory_format=torch.channels_last_3d)
         return [
             Row(
                 f"sta_drn forward {precision}",
                 Measure(
-                    f"a forward pass of STA-DRN, clips {'x'.join(map(str, clips.shape))}, {precision}",
+                    f"a forward pass of STA-DRN, clips {by(clips.shape)}, {precision}",
                     "s",
                     _Evaluation(network, clips, precision == "bf16"),
                 ),
@@ -84,17 +79,9 @@ class _Evaluation:
 
     def __call__(self) -> float:
         with freed_memory_kept(), torch.autocast("cpu", torch.bfloat16, enabled=self.half):
-            return _seconds_after_others(self.network, self.clips)
-
-
-def _seconds_after_others(network: nn.Module, clips: Tensor) -> float:
-    for _ in range(_PASSES):
-        _seconds(network, clips)
-    return _seconds(network, clips)
+            return seconds_after_others(partial(_evaluate, self.network, self.clips))
 
 
 @torch.inference_mode()
-def _seconds(network: nn.Module, clips: Tensor) -> float:
-    began = time.perf_counter()
+def _evaluate(network: nn.Module, clips: Tensor) -> None:
     network(clips)
-    return time.perf_counter() - began

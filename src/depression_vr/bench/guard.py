@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from depression_vr.bench.rows import by
 from depression_vr.errors import Problem, UserError
 from depression_vr.models.arithmetic import gradient_errors
 
@@ -30,7 +31,7 @@ def refuse_wrong_layers(network: nn.Module, views: Sequence[Tensor]) -> None:
     if wrong:
         raise UserError(
             f"weight gradients in bfloat16 are off by more than {_MOST} of their norm on this processor",
-            where=f"{type(network).__name__}, clips {'x'.join(map(str, views[0].shape))}",
+            where=f"{type(network).__name__}, clips {by(views[0].shape)}",
             problems=wrong,
             fix="measure other rows, or larger clips",
         )

@@ -12,7 +12,7 @@ from depression_vr.data.frame_names import NumberedNames
 from depression_vr.data.frames import FrameFolder
 from depression_vr.data.manifest import PARTITIONS, Manifest, row_problems, validated_table
 from depression_vr.data.naming import partition_named
-from depression_vr.data.table import describe_videos, read_table
+from depression_vr.data.table_rows import describe_videos, read_table
 from depression_vr.data.videos import RawVideo
 
 MAXIMUM = 63.0

@@ -6,8 +6,10 @@ Names and shapes of its parameters and buffers are those of `PlegdfFglscf`, in w
 from torch import Tensor, nn
 
 from depression_vr.bench.naive_relations import with_naive_relations
+from depression_vr.bench.plain_layers import plain_conv_norm, plain_stem
+from depression_vr.models.layers import Stem
 from depression_vr.models.plegdf_fglscf import PlegdfFglscf
-from depression_vr.models.plegdf_fglscf.slim_resnet import EXPANSION, Bottleneck, Stem
+from depression_vr.models.plegdf_fglscf.slim_resnet import EXPANSION, Bottleneck
 
 
 def plain(network: PlegdfFglscf) -> PlegdfFglscf:
@@ -16,23 +18,11 @@ def plain(network: PlegdfFglscf) -> PlegdfFglscf:
     for parent in list(twin.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, Stem):
-                setattr(parent, name, _Stem(child))
+                setattr(parent, name, plain_stem(child.conv.out_channels, 2, child.norm.momentum))
             elif isinstance(child, Bottleneck):
                 setattr(parent, name, _Bottleneck(child))
     twin.to(next(network.parameters()).dtype).load_state_dict(network.state_dict())
     return twin.train(network.training)
-
-
-class _Stem(nn.Sequential):
-    """``(B, 3, T, H, W)`` to ``(B, planes, T/2, H/4, W/4)``."""
-
-    def __init__(self, like: Stem) -> None:
-        super().__init__()
-        planes = like.conv.out_channels
-        self.conv = nn.Conv3d(3, planes, 7, stride=(1, 2, 2), padding=3, bias=False)
-        self.norm = nn.BatchNorm3d(planes, momentum=like.norm.momentum)
-        self.relu = nn.ReLU(inplace=True)
-        self.pool = nn.MaxPool3d(3, stride=2, padding=1)
 
 
 class _Bottleneck(nn.Module):
@@ -42,24 +32,15 @@ class _Bottleneck(nn.Module):
         super().__init__()
         in_planes, planes = like.reduce.conv.in_channels, like.reduce.conv.out_channels
         stride, momentum = like.conv.conv.stride[0], like.reduce.norm.momentum
-        self.reduce = _conv_norm(in_planes, planes, 1, 1, momentum)
-        self.conv = _conv_norm(planes, planes, 3, stride, momentum)
-        self.expand = _conv_norm(planes, EXPANSION * planes, 1, 1, momentum)
+        self.reduce = plain_conv_norm(in_planes, planes, 1, 1, momentum)
+        self.conv = plain_conv_norm(planes, planes, 3, stride, momentum)
+        self.expand = plain_conv_norm(planes, EXPANSION * planes, 1, 1, momentum)
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or in_planes != EXPANSION * planes:
-            self.shortcut = _conv_norm(in_planes, EXPANSION * planes, 1, stride, momentum)
+            self.shortcut = plain_conv_norm(in_planes, EXPANSION * planes, 1, stride, momentum)
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
         z = self.relu(self.reduce(x))
         z = self.relu(self.conv(z))
         return self.relu(self.expand(z) + self.shortcut(x))
-
-
-def _conv_norm(
-    in_planes: int, planes: int, kernel: int, stride: int, momentum: float | None
-) -> nn.Sequential:
-    layers = nn.Sequential()
-    layers.conv = nn.Conv3d(in_planes, planes, kernel, stride=stride, padding=kernel // 2, bias=False)
-    layers.norm = nn.BatchNorm3d(planes, momentum=momentum)
-    return layers

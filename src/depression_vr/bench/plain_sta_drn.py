@@ -5,6 +5,7 @@ Names and shapes of its parameters and buffers are those of `StaDrn`, in whateve
 
 from torch import Tensor, nn
 
+from depression_vr.bench.plain_layers import plain_conv_norm, plain_stem
 from depression_vr.models.sta_drn import StaDrn
 
 _OVER_SPACE = (3, 4)
@@ -23,11 +24,7 @@ class _PlainStaDrn(nn.Module):
 
     def __init__(self, like: StaDrn) -> None:
         super().__init__()
-        self.stem = nn.Sequential()
-        self.stem.conv = nn.Conv3d(3, 64, 7, stride=(1, 2, 2), padding=3, bias=False)
-        self.stem.norm = nn.BatchNorm3d(64, momentum=like.norm_momentum)
-        self.stem.relu = nn.ReLU(inplace=True)
-        self.stem.pool = nn.MaxPool3d(3, stride=(1, 2, 2), padding=1)
+        self.stem = plain_stem(64, 1, like.norm_momentum)
         self.stages = nn.Sequential()
         width = 64
         for stage, depth in enumerate(like.layers):
@@ -49,26 +46,19 @@ class _PlainStaDrn(nn.Module):
 class _Bottleneck(nn.Module):
     def __init__(self, in_planes: int, planes: int, stride: int, like: StaDrn) -> None:
         super().__init__()
-        self.reduce = _conv_norm(in_planes, planes, 1, 1, like)
+        self.reduce = plain_conv_norm(in_planes, planes, 1, 1, like.norm_momentum)
         self.attention = _ATTENTION[like.attention](planes, stride, like)
         self.norm = nn.BatchNorm3d(planes, momentum=like.norm_momentum)
-        self.expand = _conv_norm(planes, 4 * planes, 1, 1, like)
+        self.expand = plain_conv_norm(planes, 4 * planes, 1, 1, like.norm_momentum)
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or in_planes != 4 * planes:
-            self.shortcut = _conv_norm(in_planes, 4 * planes, 3, stride, like)
+            self.shortcut = plain_conv_norm(in_planes, 4 * planes, 3, stride, like.norm_momentum)
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
         z = self.relu(self.reduce(x))
         z = self.relu(self.norm(self.attention(z)))
         return self.relu(self.expand(z) + self.shortcut(x))
-
-
-def _conv_norm(in_planes: int, planes: int, kernel: int, stride: int, like: StaDrn) -> nn.Sequential:
-    layers = nn.Sequential()
-    layers.conv = nn.Conv3d(in_planes, planes, kernel, stride=stride, padding=kernel // 2, bias=False)
-    layers.norm = nn.BatchNorm3d(planes, momentum=like.norm_momentum)
-    return layers
 
 
 class _Features(nn.Sequential):

@@ -14,9 +14,10 @@ from depression_vr.bench import limits
 from depression_vr.bench.allocation import peak
 from depression_vr.bench.guard import refuse_wrong_layers
 from depression_vr.bench.naive_relations import NaiveRelations
+from depression_vr.bench.passes import operations
 from depression_vr.bench.plain_plegdf import plain
-from depression_vr.bench.rows import Bound, Goal, Row
-from depression_vr.bench.step import Step, operations, repair, timed, timed_in_training
+from depression_vr.bench.rows import Bound, Goal, Row, by
+from depression_vr.bench.step import Step, repair, timed, timed_in_training
 from depression_vr.models.layers import initialise
 from depression_vr.models.plegdf_fglscf import PlegdfFglscf
 from depression_vr.models.plegdf_fglscf.relations import RegionRelations
@@ -66,7 +67,7 @@ class PlegdfBenchmark:
         initialise(module)
         naive = _Pass(NaiveRelations(copy.deepcopy(module)), shape, torch.contiguous_format)
         ours = _Pass(module, shape, torch.channels_last_3d)
-        what = f"forward and backward of the relations behind stage 1, map {_by(shape)}"
+        what = f"forward and backward of the relations behind stage 1, map {by(shape)}"
         pairwise = "forward and backward, every ordered pair by itself"
         return [
             Row("plegdf relations", timed_in_training(what, ours), timed(pairwise, naive)),
@@ -77,12 +78,12 @@ class PlegdfBenchmark:
         network = PlegdfFglscf(self.size, base_planes=self.base_planes, layers=self.layers)
         shape = self.batch_size, 3, self.clip_length, self.size, self.size
         views = [torch.randn(shape) for _ in range(2)]
-        work = operations(network, views)
+        work = operations(network, views, backward=True)
         described = Step(plain(network), views, weight_decay=_WEIGHT_DECAY)
         said = "a training step of the network as it is described, contiguous float32"
         seconds, memory = timed(said, described), peak(said, described, folder)
 
-        what = f"a training step of PLEGDF-FGLSCF, two views {_by(shape)}"
+        what = f"a training step of PLEGDF-FGLSCF, two views {by(shape)}"
         network.to(memory_format=torch.channels_last_3d)
         views = [view.contiguous(memory_format=torch.channels_last_3d) for view in views]
         single = Step(copy.deepcopy(network), views, weight_decay=_WEIGHT_DECAY)
@@ -123,7 +124,3 @@ class _Pass:
         self.module(self.x).backward(self.cotangent)
         self.module.zero_grad()
         self.x.grad = None
-
-
-def _by(shape: Sequence[int]) -> str:
-    return "x".join(map(str, shape))

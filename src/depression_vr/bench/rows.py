@@ -207,6 +207,11 @@ def measure(rows: Sequence[Row], repetitions: int) -> list[Result]:
     ]
 
 
+def by(shape: Sequence[int]) -> str:
+    """Such as 4x3x16x128x128."""
+    return "x".join(map(str, shape))
+
+
 def per_second(work: Callable[[], int]) -> float:
     """How much is done in a second by work that returns how much it has done."""
     if hasattr(os, "sync"):

@@ -11,9 +11,10 @@ from pydantic.dataclasses import dataclass
 from depression_vr.bench import limits
 from depression_vr.bench.allocation import peak
 from depression_vr.bench.guard import refuse_wrong_layers
+from depression_vr.bench.passes import operations
 from depression_vr.bench.plain_sta_drn import plain
-from depression_vr.bench.rows import Bound, Goal, Row
-from depression_vr.bench.step import Step, operations, repair, timed, timed_in_training
+from depression_vr.bench.rows import Bound, Goal, Row, by
+from depression_vr.bench.step import Step, repair, timed, timed_in_training
 from depression_vr.models.sta_drn import StaDrn
 
 _PRECISIONS = {
@@ -53,7 +54,7 @@ class StaDrnBenchmark:
         torch.manual_seed(0)
         network = StaDrn(base_planes=self.base_planes, layers=self.layers)
         clips = torch.randn(self.batch_size, 3, self.clip_length, self.size, self.size)
-        work = operations(network, [clips])
+        work = operations(network, [clips], backward=True)
         described = Step(plain(network), [clips])
         said = "a training step of the network as it is described, contiguous float32"
         seconds, memory = timed(said, described), peak(said, described, folder)
@@ -65,7 +66,7 @@ class StaDrnBenchmark:
         for precision, (limit, most_time, most_memory) in _PRECISIONS.items():
             half = precision == "bf16"
             step = Step(copy.deepcopy(network), [clips], half=half)
-            what = f"a training step of STA-DRN, clips {'x'.join(map(str, clips.shape))}, {precision}"
+            what = f"a training step of STA-DRN, clips {by(clips.shape)}, {precision}"
             if half:
                 what += f" with {repaired} convolutions in float32"
             name = f"sta_drn step {precision}"

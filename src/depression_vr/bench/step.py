@@ -1,23 +1,20 @@
 """The training step that rows about networks measure, and how it is measured."""
 
-import copy
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
+from depression_vr.bench.passes import seconds, seconds_after_others
 from depression_vr.bench.rows import Measure
 from depression_vr.learning.loss import RootMeanSquaredError
 from depression_vr.memory import freed_memory_kept
 from depression_vr.models.arithmetic import wrong_convolutions
 from depression_vr.models.float32 import Convolution, train_in_float32
-
-_STEPS = 2  # until what is freed has the sizes that are asked for
 
 
 @dataclass(eq=False)
@@ -56,26 +53,17 @@ class Step:
 
 def timed(what: str, work: Callable[[], None]) -> Measure:
     """Seconds of work, as PyTorch does it by itself."""
-
-    def seconds() -> float:
-        began = time.perf_counter()
-        work()
-        return time.perf_counter() - began
-
-    return Measure(what, "s", seconds)
+    return Measure(what, "s", partial(seconds, work))
 
 
 def timed_in_training(what: str, work: Callable[[], None]) -> Measure:
     """Seconds of work after the same work, as most steps of a training are, and set up as a training is."""
-    measured = timed(what, work)
 
-    def seconds() -> float:
+    def measured() -> float:
         with freed_memory_kept(), _deterministic():
-            for _ in range(_STEPS):
-                work()
-            return measured.run()
+            return seconds_after_others(work)
 
-    return Measure(what, "s", seconds)
+    return Measure(what, "s", measured)
 
 
 @contextmanager
@@ -90,13 +78,6 @@ def _deterministic() -> Iterator[None]:
     finally:
         torch.set_deterministic_debug_mode(mode)
         settings.fill_uninitialized_memory = fills
-
-
-def operations(network: nn.Module, views: Sequence[Tensor]) -> int:
-    """Floating point operations of convolutions and matrix products in a training step."""
-    with FlopCounterMode(display=False) as counted:
-        copy.deepcopy(network).to("meta")(*(view.to("meta") for view in views)).sum().backward()
-    return counted.get_total_flops()
 
 
 def repair(network: nn.Module, views: Sequence[Tensor]) -> int:

@@ -14,26 +14,10 @@ from torch import Tensor, nn
 from depression_vr.models.attention import ATTENTION, Attention, AttentionBuilder, Seen
 from depression_vr.models.float32 import Float32Linear
 from depression_vr.models.forked import forked
-from depression_vr.models.layers import ConvNorm, initialise
-from depression_vr.models.pooled_norm import norm_relu_pool
-from depression_vr.models.stem_convolution import StemConvolution
+from depression_vr.models.layers import ConvNorm, Stem, initialise
 
 EXPANSION = 4
 STEM_PLANES = 64
-
-
-class Stem(nn.Module):
-    """Convolution, batch norm, ReLU, max pooling."""
-
-    def __init__(self, norm_momentum: float) -> None:
-        super().__init__()
-        self.conv = StemConvolution(STEM_PLANES)
-        self.norm = nn.BatchNorm3d(STEM_PLANES, momentum=norm_momentum)
-        self.pool = nn.MaxPool3d(kernel_size=3, stride=(1, 2, 2), padding=1)
-
-    def forward(self, clips: Tensor) -> Tensor:
-        """``(B, 3, T, H, W)`` to ``(B, 64, T, H/4, W/4)``."""
-        return norm_relu_pool(self.conv(clips), self.norm, self.pool)
 
 
 class Bottleneck(nn.Module):
@@ -126,7 +110,7 @@ class StaDrn(nn.Module):
         if not layers or min(layers) < 1:
             raise ValueError(f"layers={list(layers)} must be one number of 1 or more per stage")
         block = partial(Bottleneck, ATTENTION[attention], groups=groups, norm_momentum=norm_momentum)
-        self.stem = Stem(norm_momentum)
+        self.stem = Stem(STEM_PLANES, 1, norm_momentum)
         self.stages = Blocks()
         width = STEM_PLANES
         for stage, depth in enumerate(layers):

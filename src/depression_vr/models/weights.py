@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from depression_vr.errors import Problem, UserError
+from depression_vr.errors import Problem, UserError, first_of
 from depression_vr.files import is_whole_archive
 
 NETWORK_PREFIX = "network."
@@ -139,7 +139,7 @@ def load_state(module: nn.Module, state: Mapping[str, Tensor], source: Path) -> 
         source: the file, for the error.
 
     Raises:
-        UserError: naming every missing, unexpected and mis-shaped key.
+        UserError: naming missing, unexpected and mis-shaped keys.
     """
     wanted = module.state_dict()
     problems = [Problem(key, "is missing") for key in wanted if key not in state]
@@ -153,7 +153,7 @@ def load_state(module: nn.Module, state: Mapping[str, Tensor], source: Path) -> 
         raise UserError(
             f"the checkpoint does not fit the network: {len(problems)} keys differ",
             where=str(source),
-            problems=problems,
+            problems=first_of(problems, "keys"),
             fix="choose the network that the checkpoint was made with, such as "
             "model.attention=sta, model.base_planes=..., model.layers=[...]",
         )

@@ -10,7 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from depression_vr.models.attention import ATTENTION
 from depression_vr.models.baselines import R3D18, MeanBaseline
-from depression_vr.models.inference import convolution, for_inference, winograd
+from depression_vr.models.inference import convolution, for_inference
 from depression_vr.models.layers import ConvNorm
 from depression_vr.models.plegdf_fglscf import PlegdfFglscf
 from depression_vr.models.sta_drn import Bottleneck, StaDrn
@@ -121,6 +121,12 @@ def test_a_layer_with_a_forward_of_its_own_evaluates_itself() -> None:
     assert for_inference(network) is network
 
 
+def test_clips_too_short_for_tiles_have_the_scores_of_the_network() -> None:
+    network, short = small(), CLIPS[:, :, :5]
+    with torch.no_grad():
+        torch.testing.assert_close(for_inference(network)(short), network(short), rtol=1e-4, atol=1e-5)
+
+
 class Shifted(nn.BatchNorm3d):
     """Not what it is derived from."""
 
@@ -203,18 +209,3 @@ def test_padding_as_large_as_the_kernel_is_kept() -> None:
     with torch.no_grad():
         x = CLIPS[:, :, :1]
         torch.testing.assert_close(for_inference(layers)(x), layers(x), rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("size", [16, 17])
-def test_winograds_products_are_the_convolution(size: int) -> None:
-    generator = torch.Generator().manual_seed(0)
-    frames = torch.randn(2, 14, size, size, 3, generator=generator)
-    weight, bias = torch.randn(5, 3, 7, 7, 7, generator=generator), torch.randn(5, generator=generator)
-    exact = functional.conv3d(
-        frames.movedim(4, 1).double(), weight.double(), bias.double(), (1, 2, 2), (0, 3, 3)
-    )
-    y = winograd.convolved(frames, winograd.point_kernels(weight), bias).movedim(4, 1)
-    assert (y - exact).abs().max() < 1e-4 * exact.abs().max()
-    kernels = winograd.point_kernels(weight.double())
-    precise = winograd.convolved(frames.double(), kernels, bias.double()).movedim(4, 1)
-    torch.testing.assert_close(precise, exact, rtol=1e-10, atol=1e-10)

@@ -14,6 +14,7 @@ from depression_vr.models.float32 import trains_in_float32
 from depression_vr.models.inference.blocks import FoldedBlock, JoinedAttention
 from depression_vr.models.inference.convolution import CHANNELS_LAST, FoldedConvolution, folded
 from depression_vr.models.inference.stem import FoldedStem
+from depression_vr.models.layers import Stem
 from depression_vr.models.plegdf_fglscf import slim_resnet
 
 _KNOWN = ("depression_vr.models.", "torchvision.models.")  # networks that only call their layers
@@ -107,7 +108,7 @@ def _joined(branches: Sequence[Tensor], groups: int) -> Tensor:
     return torch.cat([branch.unflatten(0, (groups, -1)) for branch in branches], dim=1).flatten(0, 1)
 
 
-def _stem(module: sta_drn.Stem | slim_resnet.Stem) -> FoldedStem | None:
+def _stem(module: Stem) -> FoldedStem | None:
     both = folded(module.conv, module.norm)
     return FoldedStem(both, module.pool) if both else None
 
@@ -146,9 +147,8 @@ def _block(
 
 _FORMS: dict[type, Callable[[Any], nn.Module | None]] = {
     FusedSpatialTemporalAttention: _attention,
-    sta_drn.Stem: _stem,
+    Stem: _stem,
     sta_drn.Bottleneck: _sta_drn_block,
-    slim_resnet.Stem: _stem,
     sta_drn.StaDrn: _chain,
     slim_resnet.Bottleneck: _slim_resnet_block,
     slim_resnet.SlimResNet3d: _chain,

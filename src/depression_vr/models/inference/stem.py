@@ -6,19 +6,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from depression_vr.models import winograd
 from depression_vr.models.cpu import takes_cpu_form
-from depression_vr.models.inference import winograd
 from depression_vr.models.inference.convolution import CHANNELS_LAST, Folded, convolve
 from depression_vr.models.stem_convolution import row_taps, tap_kernel
-
-_PIXELS_AT_ONCE = 8 * 224 * 224  # so that what comes of them stays in a cache
 
 
 class FoldedStem(nn.Module):
     """Convolution of three channels (kernel 7, stride 2 in space), batch norm, ReLU and max pooling.
 
     The convolution's output is by far the largest map of a network. On a CPU it never exists as a whole: few
-    frames at a time are convolved and pooled in space.
+    frames at a time are convolved and pooled in space, but for clips in float32 that do not fill the tiles of
+    `winograd`, which are short.
 
     Args:
         folded: the convolution and the batch norm.
@@ -41,33 +40,26 @@ class FoldedStem(nn.Module):
     def forward(self, clips: Tensor) -> Tensor:
         """``(B, 3, T, H, W)`` to the pooled map, ``(B, planes, ...)``."""
         clips = clips.to(self.weight.dtype)
-        if not takes_cpu_form(clips):  # a GPU has the memory, and would wait for many small kernels
+        is_short = clips.dtype == torch.float32 and not winograd.fills_tiles(clips.shape[2])
+        # a GPU has the memory, and would wait for many small kernels
+        if is_short or not takes_cpu_form(clips):
             pooled: Tensor = self.pool(convolve(clips, self.weight, self.bias, (1, 2, 2), (3, 3, 3)))
             return pooled
-        parts = clips.split(self._at_once(clips))
-        return torch.cat([self._pooled(some).movedim(1, 4) for some in parts]).movedim(4, 1)
-
-    def _at_once(self, clips: Tensor) -> int:
-        """How many clips, or else frames, have no more pixels than is good."""
-        return max(_PIXELS_AT_ONCE // clips[:1, :1].numel(), 1)
-
-    def _pooled(self, clips: Tensor) -> Tensor:
         size, stride, padding = (
             _triple(sides) for sides in (self.pool.kernel_size, self.pool.stride, self.pool.padding)
         )
-        steps = clips.shape[2]
-        convolved = self._form(clips)
-        at_once = winograd.TILE * self._at_once(clips[:, :, : winograd.TILE])
-        frames = functional.pad(clips.movedim(1, 4), (0, 0, 0, 0, 0, 0, 3, 3 + -steps % winograd.TILE))
-        for first in range(0, steps, at_once):
-            some = convolved(frames[:, first : first + at_once + 6]).movedim(4, 1)
-            with torch.autocast(some.device.type, enabled=False):  # which would pool in float32
-                some = functional.max_pool3d(some, (1, *size[1:]), (1, *stride[1:]), (0, *padding[1:]))
-            some = some.movedim(1, 4)[:, : steps - first]
-            if not first:
-                maps = some.new_empty(len(clips), steps + 2 * padding[0], *some.shape[2:])
+        steps, convolved, maps = clips.shape[2], self._form(clips), None
+        for some, frames, seen in winograd.parts(clips):
+            part = convolved(seen).movedim(4, 1)
+            with torch.autocast(part.device.type, enabled=False):  # which would pool in float32
+                part = functional.max_pool3d(part, (1, *size[1:]), (1, *stride[1:]), (0, *padding[1:]))
+            part = part.movedim(1, 4)
+            if maps is None:
+                maps = part.new_empty(len(clips), steps + 2 * padding[0], *part.shape[2:])
                 maps[:, : padding[0]] = maps[:, steps + padding[0] :] = 0  # ReLU leaves nothing less
-            maps[:, padding[0] + first :][:, : some.shape[1]] = some
+            inner = maps[some, padding[0] : padding[0] + steps]
+            inner[:, frames] = part[:, : steps - frames.start]
+        assert maps is not None
         last = maps.shape[1] - size[0] + 1
         windows = [maps[:, step : step + last : stride[0]] for step in range(size[0])]
         pooled = windows[0].relu()  # and so all that is larger
@@ -84,7 +76,8 @@ class FoldedStem(nn.Module):
         return self._plainly
 
     def _by_points(self, frames: Tensor) -> Tensor:
-        return winograd.convolved(frames, self.points, self.bias)
+        with torch.autocast(frames.device.type, enabled=False):  # its points need float32
+            return winograd.convolved(frames, self.points, self.bias)
 
     def _by_taps(self, frames: Tensor) -> Tensor:
         taps = row_taps(frames.movedim(4, 1))

@@ -10,25 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from depression_vr.models.layers import ConvNorm
-from depression_vr.models.pooled_norm import norm_relu_pool
-from depression_vr.models.stem_convolution import StemConvolution
+from depression_vr.models.layers import ConvNorm, Stem
 
 EXPANSION = 4
-
-
-class Stem(nn.Module):
-    """Convolution, batch norm, ReLU, max pooling."""
-
-    def __init__(self, planes: int, norm_momentum: float) -> None:
-        super().__init__()
-        self.conv = StemConvolution(planes)
-        self.norm = nn.BatchNorm3d(planes, momentum=norm_momentum)
-        self.pool = nn.MaxPool3d(kernel_size=3, stride=2, padding=1)
-
-    def forward(self, clips: Tensor) -> Tensor:
-        """``(B, 3, T, H, W)`` to ``(B, planes, T/2, H/4, W/4)``."""
-        return norm_relu_pool(self.conv(clips), self.norm, self.pool)
 
 
 class Convolution3x3x3(nn.Conv3d):
@@ -105,7 +89,7 @@ class SlimResNet3d(nn.Module):
         enhancements: Mapping[int, nn.Module],
     ) -> None:
         super().__init__()
-        self.stem = Stem(base_planes, norm_momentum)
+        self.stem = Stem(base_planes, 2, norm_momentum)
         self.stages = nn.ModuleList()
         width = base_planes
         for stage, depth in enumerate(layers):
