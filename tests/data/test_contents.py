@@ -61,12 +61,12 @@ def test_another_picture_under_the_same_name_changes_its_videos_digest_and_the_c
     first, second = frames(corpus)[:2]
     assert before["video_id"].tolist() == manifest(corpus).table["video_id"].tolist()
     assert before.set_index("video_id").loc[CHANGED, "frames"] == len(frames(corpus))
-    fingerprint = manifest(corpus).fingerprint()
+    fingerprint = manifest(corpus).fingerprint
     overwrite(first, second.read_bytes(), noticed=True)
     after = contents(corpus)
     assert changed_videos(before, after) == {CHANGED}
     assert contents_digest(before) != contents_digest(after)
-    assert manifest(corpus).fingerprint() == fingerprint  # which only knows names
+    assert manifest(corpus).fingerprint == fingerprint  # which only knows names
 
 
 def test_digests_do_not_depend_on_the_folder_nor_on_a_cache(corpus: Path, tmp_path: Path) -> None:
@@ -92,6 +92,16 @@ def test_frames_are_read_again_only_when_name_size_or_time_has_changed(corpus: P
     pd.testing.assert_frame_equal(contents(corpus), before)
     os.utime(frame, ns=(0, frame.stat().st_mtime_ns + 1))
     assert changed_videos(before, contents(corpus)) == {CHANGED}
+
+
+def test_some_videos_are_not_read_again_after_the_whole_corpus(corpus: Path) -> None:
+    before = contents(corpus)
+    frame = frames(corpus)[0]
+    overwrite(frame, bytes(frame.stat().st_size), noticed=False)
+    rows = before.index[before["video_id"] == CHANGED]
+    pd.testing.assert_frame_equal(
+        frame_contents(manifest(corpus), rows), before.iloc[rows].reset_index(drop=True)
+    )
 
 
 def test_what_was_read_before_an_interrupt_is_kept(corpus: Path, cache: Path) -> None:

@@ -86,6 +86,24 @@ def test_workers_change_no_pixel_and_no_label(csv_corpus: Path) -> None:
         assert torch.equal(one, other)
 
 
+def test_a_worker_uses_its_shared_memory_again(csv_corpus: Path) -> None:
+    clips = clips_of(csv_corpus, num_workers=1, evaluation_batch_size=1)
+    clips.trainer = None
+    loader = clips.test_dataloader()
+    files = [file_that_shows_at(batch.clips.data_ptr()) for _ in range(3) for batch in loader]
+    assert len(set(files)) < len(files) == 3 * len(loader)
+
+
+def file_that_shows_at(address: int) -> str:
+    """The number of a file that a process has as memory."""
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        span, _, _, _, number, *_ = line.split()
+        first, end = (int(each, 16) for each in span.split("-"))
+        if first <= address < end:
+            return number
+    raise AssertionError(f"{address} is no memory")
+
+
 def test_the_batch_size_changes_no_clip(csv_corpus: Path) -> None:
     small = training_epoch(clips_of(csv_corpus, batch_size=1), epoch=1)
     large = training_epoch(clips_of(csv_corpus, batch_size=4), epoch=1)

@@ -189,15 +189,15 @@ def test_hidden_files_and_files_that_are_no_images_are_no_frames(root: Path) -> 
 
 
 def test_the_fingerprint_knows_labels_and_frame_names_but_not_the_place(root: Path, tmp_path: Path) -> None:
-    before = manifest(video(root, "a"), video(root, "b")).fingerprint()
+    before = manifest(video(root, "a"), video(root, "b")).fingerprint
     moved = tmp_path / "elsewhere"
     shutil.copytree(root / "a", moved / "a")
     shutil.copytree(root / "b", moved / "b")
 
-    assert manifest(video(moved, "a"), video(moved, "b")).fingerprint() == before
-    assert manifest(video(moved, "a", label=13), video(moved, "b")).fingerprint() != before
+    assert manifest(video(moved, "a"), video(moved, "b")).fingerprint == before
+    assert manifest(video(moved, "a", label=13), video(moved, "b")).fingerprint != before
     (moved / "a" / "frame_000002.jpg").rename(moved / "a" / "frame_000009.jpg")
-    assert manifest(video(moved, "a"), video(moved, "b")).fingerprint() != before
+    assert manifest(video(moved, "a"), video(moved, "b")).fingerprint != before
 
 
 def test_the_rows_of_a_partition_are_positions_in_the_table(root: Path) -> None:

@@ -48,7 +48,7 @@ def corpora(csv_corpus: Path, tmp_path: Path) -> tuple[Manifest, Manifest]:
 
 def test_a_packed_corpus_is_the_same_corpus(corpora: tuple[Manifest, Manifest]) -> None:
     folders, packed = corpora
-    assert packed.fingerprint() == folders.fingerprint()
+    assert packed.fingerprint == folders.fingerprint
     contents = [frame_contents(manifest) for manifest in corpora]
     assert contents[0].equals(contents[1])
     assert contents_digest(contents[0]) == contents_digest(contents[1])
@@ -290,10 +290,13 @@ def test_the_command_refuses(
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_the_command_refuses_workers_that_are_no_number(csv_corpus: Path, command: RunCommand) -> None:
-    outcome = command("pack", f"frames={csv_corpus.parent}", "out=packed", "workers=abc")
+@pytest.mark.parametrize("key", ["workers=abc", "workers=0", "out=[packed]", "out="])
+def test_the_command_refuses_wrong_keys(csv_corpus: Path, command: RunCommand, key: str) -> None:
+    outcome = command("pack", f"frames={csv_corpus.parent}", "out=packed", key)
     assert outcome.code == 2
-    assert "workers=abc is no whole number" in outcome.err
+    assert f"config key {key.partition('=')[0]}: " in outcome.err
+    assert "Traceback" not in outcome.err
+    assert not Path("packed").exists()
 
 
 def test_a_video_whose_archive_is_damaged_is_not_finished(write_video: WriteVideo, tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ from omegaconf import OmegaConf
 from PIL import Image
 from torch import Tensor
 
+from depression_vr.building import build
 from depression_vr.data.augmentation import Normalisation
 from depression_vr.data.datamodule import ClipDataModule
 from depression_vr.data.datasets import NetworkBatch
 from depression_vr.data.regions import WHOLE_FRAME, Region, RegionViews
 from depression_vr.data.table import CsvTable
-from depression_vr.entry import build
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,7 +5,6 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
 from PIL import Image
 
 from depression_vr.data.table import CsvTable
@@ -214,17 +213,17 @@ def test_spreadsheets_leave_marks_that_do_not_matter(write_table: WriteTable) ->
 
 def test_the_fingerprint_is_of_the_content_not_of_the_place(write_table: WriteTable, tmp_path: Path) -> None:
     table = write_table("path,label,partition", "a,3,test", "b,4,test", folders=("old/a", "old/b"))
-    before = CsvTable(table, tmp_path / "old").manifest().fingerprint()
+    before = CsvTable(table, tmp_path / "old").manifest().fingerprint
     (tmp_path / "old").rename(tmp_path / "new")
-    assert CsvTable(table, tmp_path / "new").manifest().fingerprint() == before
+    assert CsvTable(table, tmp_path / "new").manifest().fingerprint == before
 
     frame = tmp_path / "new" / "a" / "frame_000001.jpg"
     renamed = frame.rename(frame.with_name("frame_000002.jpg"))
-    assert CsvTable(table, tmp_path / "new").manifest().fingerprint() != before
+    assert CsvTable(table, tmp_path / "new").manifest().fingerprint != before
 
     renamed.rename(frame)
     changed = write_table("path,label,partition", "a,3,test", "b,5,test")
-    assert CsvTable(changed, tmp_path / "new").manifest().fingerprint() != before
+    assert CsvTable(changed, tmp_path / "new").manifest().fingerprint != before
 
 
 # --- what is refused
@@ -286,12 +285,6 @@ def test_the_scale_has_its_own_maximum(write_table: WriteTable, maximum: int, la
         assert "is outside 0..24" in problems(corpus)[0]
 
 
-@pytest.mark.parametrize("maximum", [0, -3, float("nan"), float("inf"), "high", None])
-def test_a_maximum_that_is_no_scale_is_refused(write_table: WriteTable, maximum: float) -> None:
-    table = write_table("path,label,partition", "a,3,test", folders=("a",))
-    assert refused(CsvTable(table, maximum=maximum)).where == "data.maximum"
-
-
 def test_two_folders_that_a_path_may_mean_are_refused(write_table: WriteTable, tmp_path: Path) -> None:
     table = write_table("path,label,partition", "x.mp4,3,test", folders=("x", "x_aligned"))
     (told,) = problems(CsvTable(table))
@@ -327,18 +320,9 @@ def test_tables_of_unknown_length_need_their_partitions_told(write_table: WriteT
     assert "data.partition_by_position=[TRAINING,DEVELOPMENT,TEST]" in told
 
 
-def test_counts_of_a_configuration_are_counts(write_table: WriteTable) -> None:
-    table = write_table("path,label", "a,3", "b,4", folders=("a", "b"))
-    counts = OmegaConf.create([1, 0, 1])
-    assert CsvTable(table, partition_by_position=counts).manifest().rows("test").tolist() == [1]
-
-
-@pytest.mark.parametrize(
-    "counts", [[1, 1], [1, 1, 2], [2, 2, -1], ["1", "1", "1"], [1.0, 1.0, 1.0], 3, "111"]
-)
-def test_counts_that_do_not_fit_the_table_are_refused(write_table: WriteTable, counts: Sequence[int]) -> None:
+def test_counts_that_do_not_fit_the_table_are_refused(write_table: WriteTable) -> None:
     table = write_table("path,label", "a,3", "b,high", "c,5", folders=("a", "b", "c"))
-    told = problems(CsvTable(table, partition_by_position=counts))
+    told = problems(CsvTable(table, partition_by_position=[1, 1, 2]))
     assert "data.partition_by_position" in told[0]
     assert told[1:] == [f"{table} line 3: the label 'high' is not a number"]
 
@@ -346,7 +330,7 @@ def test_counts_that_do_not_fit_the_table_are_refused(write_table: WriteTable, c
 def test_a_column_of_partitions_and_counts_contradict_each_other(write_table: WriteTable) -> None:
     table = write_table("path,label,partition", "a,3,test", folders=("a",))
     (told,) = problems(CsvTable(table, partition_by_position=[0, 0, 1]))
-    assert told.startswith("data.partition_by_position: ")
+    assert told.startswith("config key data.partition_by_position: ")
 
 
 @pytest.mark.parametrize(
@@ -384,7 +368,7 @@ def test_a_table_that_is_not_there_or_is_a_folder_is_refused_with_its_name(tmp_p
 def test_an_image_root_that_is_not_there_is_one_error(write_table: WriteTable, tmp_path: Path) -> None:
     table = write_table("path,label,partition", "a,3,test", "b,3,test")
     error = refused(CsvTable(table, image_root=tmp_path / "gone"))
-    assert error.where == "data.image_root"
+    assert error.where == "config key data.image_root"
     assert str(tmp_path / "gone") in error.what
 
 
@@ -397,3 +381,29 @@ def test_names_that_only_look_like_avecs_are_left_alone(tmp_path: Path) -> None:
     videos = CsvTable(table).manifest().table
     assert videos["recording"].tolist() == ["visit/2023_1_anna", "visit/2023_1_berta"]
     assert videos["subject"].nunique() == 2
+
+
+# --- what is suspicious
+
+
+def test_a_column_that_is_misspelt_and_videos_without_a_subject_are_warned_of(
+    write_table: WriteTable, tmp_path: Path
+) -> None:
+    header = "path,label,partition,subjectid,age,frame_rate"
+    table = write_table(header, "x,7,training,s1,30,25", "y,8,test,s1,30,25", folders=("x", "y"))
+
+    column, subjects = CsvTable(table).manifest().warnings
+
+    assert column.where == f"{table} line 1"
+    assert column.what == "the column subjectid is not read; did you mean subject?"
+    assert subjects.what.startswith("2 of 2 videos name no subject")
+
+
+def test_names_like_avecs_say_who_is_in_a_video(write_table: WriteTable) -> None:
+    table = write_table(
+        "path,label,partition",
+        "203_1_Freeform,7,training",
+        "204_1_Freeform,8,test",
+        folders=("203_1_Freeform", "204_1_Freeform"),
+    )
+    assert CsvTable(table).manifest().warnings == ()

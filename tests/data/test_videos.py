@@ -145,7 +145,7 @@ def test_only_the_tasks_asked_for_are_found(avec2014: Path) -> None:
     write_video(avec2014 / "Training" / "Northwind" / "203_1_Northwind.avi")
     videos = Avec2014(avec2014, tasks=["freeform"]).raw_videos()
     assert ids(videos) == [f"{recording}_Freeform" for recording in RECORDINGS]
-    assert refused(Avec2014(avec2014, tasks=["Reading"]).raw_videos).where == "data.tasks"
+    assert refused(Avec2014(avec2014, tasks=["Reading"]).raw_videos).where == "config key data.tasks"
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_what_is_no_raw_video_of_the_corpus_does_not_matter(avec2014: Path) -> N
 def test_videos_under_the_image_root_are_not_searched_for(avec2014: Path, tmp_path: Path) -> None:
     (tmp_path / "RAW").mkdir()
     error = refused(Avec2014(tmp_path / "RAW", image_root=avec2014).raw_videos)
-    assert error.where == "data.root, the only folder that is searched for raw videos"
+    assert error.where == "config key data.root, the only folder that is searched for raw videos"
 
 
 def test_a_video_among_images_is_found_whatever_is_listed_first(tmp_path: Path) -> None:
@@ -402,7 +402,7 @@ def test_a_table_without_paths_is_refused(table: Callable[..., CsvTable], header
 
 def test_an_image_root_that_is_not_there_is_refused(table: Callable[..., CsvTable], tmp_path: Path) -> None:
     corpus = CsvTable(table("path", "a").table, image_root=tmp_path / "gone")
-    assert refused(corpus.raw_videos).where == "data.image_root"
+    assert refused(corpus.raw_videos).where == "config key data.image_root"
 
 
 # --- a file or folder
@@ -456,7 +456,7 @@ def test_links_are_followed_and_every_folder_is_seen_once(tmp_path: Path) -> Non
 def test_an_input_without_a_video_is_refused(tmp_path: Path) -> None:
     error = refused(lambda: videos_in(tmp_path / "gone"))
     assert error.what == f"{tmp_path / 'gone'} cannot be read (No such file or directory)"
-    assert error.where == "input"
+    assert error.where == "config key input"
 
     write_video(tmp_path / "notes.txt")
     assert f"the folder {tmp_path} holds no video at any depth" in refused(lambda: videos_in(tmp_path)).what

@@ -11,19 +11,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import pandas as pd
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
+from rich.progress import DownloadColumn, TransferSpeedColumn
 
 from depression_vr.data.contents_cache import ContentsCache
 from depression_vr.data.frames import FrameFolder
 from depression_vr.data.manifest import Manifest
+from depression_vr.progress import progress_bar
 
 _Each = TypeVar("_Each")
 
@@ -52,19 +45,24 @@ class _Read:
     unreadable: int = 0
 
 
-def frame_contents(manifest: Manifest) -> pd.DataFrame:
-    """The digests of all videos' frames.
+def frame_contents(manifest: Manifest, rows: Iterable[int] | None = None) -> pd.DataFrame:
+    """The digests of videos' frames.
 
     Frames are read once: the user's cache folder keeps a video's digest for as long as the names, sizes and
     modification times of its frames stay the same. What an interrupted call had read is kept too. A frame
     that cannot be read is counted; whoever needs its pixels says so.
 
+    Args:
+        manifest: the whole corpus, whose digests are kept together.
+        rows: of the videos; None for all.
+
     Returns:
-        One row per video, in the manifest's order: ``video_id``, ``frames`` (their number), ``unreadable``
+        One row per video, in the order of the rows: ``video_id``, ``frames`` (their number), ``unreadable``
         (how many of them) and ``digest``: SHA-256 of the size and the bytes of every frame, by name.
     """
-    folders = manifest.folders
-    cache = ContentsCache(folder.path for folder in folders)
+    cache = ContentsCache(folder.path for folder in manifest.folders)
+    wanted = manifest if rows is None else manifest.only(rows)
+    folders = wanted.folders
     found: dict[int, _Read] = {}
     with _threads() as (pool, stop):
         files = list(pool.map(lambda folder: _files(folder, stop), folders))
@@ -84,7 +82,7 @@ def frame_contents(manifest: Manifest) -> pd.DataFrame:
     in_order = [found[video] for video in range(len(folders))]
     return pd.DataFrame(
         {
-            "video_id": manifest.table["video_id"].to_numpy(),
+            "video_id": wanted.table["video_id"].to_numpy(),
             "frames": [len(folder) for folder in folders],
             "unreadable": [read.unreadable for read in in_order],
             "digest": [read.digest for read in in_order],
@@ -158,8 +156,7 @@ def _written(cache: ContentsCache) -> Iterator[None]:
 @contextmanager
 def _bar(size: int) -> Iterator[Callable[[int], None]]:
     """A progress bar over so many bytes, shown only where it takes long; yields what advances it."""
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    progress = Progress(TextColumn("{task.description}"), *columns, console=Console(stderr=True))
+    progress = progress_bar(DownloadColumn(), TransferSpeedColumn())
     task = progress.add_task("Contents of frames", total=size)
     begun = time.monotonic()
 

@@ -1,10 +1,10 @@
 """The corpora as configs name them: a corpus and how clips are cut from it, as one flat set of keys."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
 
-from pydantic import validate_call
+from pydantic import Field, NonNegativeInt, validate_call
 
 from depression_vr.data.avec import Avec2013, Avec2014
 from depression_vr.data.datamodule import ClipDataModule
@@ -13,6 +13,7 @@ from depression_vr.data.no_corpus import NoCorpus
 from depression_vr.data.synthetic import SyntheticCorpus
 from depression_vr.data.table import CsvTable
 from depression_vr.errors import UserError
+from depression_vr.keys import A_LIST
 
 
 @validate_call
@@ -22,14 +23,17 @@ def avec2013(root: str, image_root: str | None) -> Corpus:
 
 
 @validate_call
-def avec2014(root: str, image_root: str | None, tasks: Sequence[str]) -> Corpus:
+def avec2014(root: str, image_root: str | None, tasks: Annotated[list[str], A_LIST]) -> Corpus:
     """AVEC2014."""
     return Avec2014(root, image_root, tasks)
 
 
 @validate_call
 def csv(
-    table: str, image_root: str | None, maximum: float, partition_by_position: Sequence[int] | None
+    table: str,
+    image_root: str | None,
+    maximum: Annotated[float, Field(gt=0, allow_inf_nan=False)],
+    partition_by_position: Annotated[list[NonNegativeInt], Field(min_length=3, max_length=3)] | None,
 ) -> Corpus:
     """The user's own table."""
     return CsvTable(table, image_root, maximum, partition_by_position)

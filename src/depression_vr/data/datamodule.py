@@ -1,7 +1,7 @@
 """From a corpus to batches on the device."""
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
@@ -24,7 +24,8 @@ from depression_vr.data.datasets import (
     collate_clips,
 )
 from depression_vr.data.frames import FrameFolder, prevailing_size
-from depression_vr.data.manifest import Corpus, Manifest
+from depression_vr.data.lending import PixelMemory
+from depression_vr.data.manifest import Corpus, Manifest, Partition
 from depression_vr.data.preparation import Preparation
 from depression_vr.data.protocol import Protocol, Split
 from depression_vr.data.reader import ClipReader, OnBadFrame
@@ -33,6 +34,7 @@ from depression_vr.data.video_windows import VideoWindows
 from depression_vr.data.workers import leave_signals_to_parent
 from depression_vr.distributed.gathering import of_all_processes
 from depression_vr.errors import Problem, UserError
+from depression_vr.keys import Size
 from depression_vr.parallel import cores
 
 Loader = DataLoader[ClipBatch | UserError]
@@ -88,7 +90,7 @@ class ClipDataModule(pl.LightningDataModule):
         *,
         clip_length: PositiveInt,
         frame_step: PositiveInt,
-        size: PositiveInt | tuple[PositiveInt, PositiveInt],
+        size: Size,
         read_at: Literal["size", "own"] = "size",
         regions: Annotated[Sequence[Region], Field(min_length=1)] = (WHOLE_FRAME,),
         batch_size: PositiveInt,
@@ -102,7 +104,7 @@ class ClipDataModule(pl.LightningDataModule):
         protocol: Protocol = "dev_selected",
         folds: int = 5,
         fold: NonNegativeInt | None = None,
-        evaluate_on: Literal["training", "development", "test"] = "test",
+        evaluate_on: Partition = "test",
         seed: NonNegativeInt = 0,
     ) -> None:
         super().__init__()
@@ -175,6 +177,15 @@ class ClipDataModule(pl.LightningDataModule):
             if self.shape.kept(len(folder)) < self.shape.length
         ]
 
+    def require_partitions(self) -> None:
+        """Look for videos to train on, to select on and to test, before days of training.
+
+        Raises:
+            UserError: there are none, or one is no partition under the protocol; or what `manifest` raises.
+        """
+        for partition in ("training", *(["development"] if self.selects else []), self.evaluate_on):
+            self._require(partition)
+
     def _require(self, partition: str) -> None:
         if partition == "development" and not self.selects:
             raise UserError(
@@ -186,7 +197,8 @@ class ClipDataModule(pl.LightningDataModule):
             raise UserError(
                 f"the corpus {self.manifest.corpus} has no video in the {partition} partition",
                 where="config key data",
-                fix="add videos, or use another partition",
+                fix="add videos; `evaluate` and others take partition=..., and a training can be tested on "
+                "another one with +data.evaluate_on=development",
             )
 
     def training_labels(self) -> torch.Tensor:
@@ -272,7 +284,7 @@ class ClipDataModule(pl.LightningDataModule):
             persistent_workers=self.num_workers > 0,
             pin_memory=torch.cuda.is_available(),
             drop_last=drop_last,
-            collate_fn=collate_clips,
+            collate_fn=partial(collate_clips, memory=PixelMemory()),
             worker_init_fn=leave_signals_to_parent,
             # a loader seeds its workers, which draw nothing; not from the generator that dropout draws from
             generator=torch.Generator(),

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, DistributedSampler, default_collate
 
 from depression_vr.data.clips import ClipShape, Window, clip_frames, evaluation_windows, training_start
+from depression_vr.data.lending import PixelMemory
 from depression_vr.data.manifest import Manifest
 from depression_vr.data.randomness import Draw, generator
 from depression_vr.data.reader import ClipReader, ReadClip
@@ -256,12 +257,15 @@ class ErrorsAsValues(Dataset[ClipBatch | UserError]):
             return error
 
 
-def collate_clips(clips: Sequence[ClipBatch | UserError]) -> ClipBatch | UserError:
-    """Stack clips to a batch, or hand on the first error."""
+def collate_clips(clips: Sequence[ClipBatch | UserError], memory: PixelMemory) -> ClipBatch | UserError:
+    """Stack clips to a batch, or hand on the first error.
+
+    In a worker the batch's ``clips`` are no tensor yet: see `PixelMemory.stack`.
+    """
     read = []
     for clip in clips:
         if isinstance(clip, UserError):
             return clip
-        read.append((clip.clips.permute(0, 2, 3, 1), *clip[1:]))  # as it lies in memory
-    pixels, *keys = default_collate(read)
-    return ClipBatch(pixels.permute(0, 1, 4, 2, 3), *keys)
+        read.append(clip)
+    pixels = memory.stack([clip.clips for clip in read])
+    return ClipBatch(pixels, *default_collate([clip[1:] for clip in read]))

@@ -2,22 +2,24 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
 from depression_vr.data.frames import IMAGE_SUFFIXES, FrameFolder
 from depression_vr.data.packed import ARCHIVE, listed_frames
+from depression_vr.data.problems import repeated, stop_at
 from depression_vr.data.videos import RawVideo
 from depression_vr.errors import Problem, UserError
 
-PARTITIONS = ("training", "development", "test")
+Partition = Literal["training", "development", "test"]
+PARTITIONS: tuple[Partition, ...] = get_args(Partition)
 COLUMNS = ("video_id", "path", "label", "partition", "subject", "task", "recording")
 
 _LISTING_THREADS = 8
@@ -54,12 +56,14 @@ class Manifest:
         """Row numbers of the videos of one partition, shape ``(n,)``."""
         return np.flatnonzero((self.table["partition"] == partition).to_numpy())
 
+    def only(self, rows: Iterable[int]) -> "Manifest":
+        """The videos in some of the rows alone."""
+        table = self.table.iloc[[*rows]].reset_index(drop=True)
+        return replace(self, table=table, folders=tuple(self.folders[row] for row in rows))
+
+    @cached_property  # it takes a second of a thousand long videos, and is asked for often
     def fingerprint(self) -> str:
         """SHA-256 of every row (without the path, which differs between machines) and every frame name."""
-        return self._fingerprint  # which takes a second of a thousand long videos, and is asked for often
-
-    @cached_property
-    def _fingerprint(self) -> str:
         digest = hashlib.sha256()
         rows = self.table[[column for column in COLUMNS if column != "path"]]
         digest.update(rows.to_csv(index=False).encode())
@@ -135,12 +139,7 @@ def build_manifest(
             folders.append(listing)
     if not problems and rows.empty:
         problems.append(Problem(corpus, "no videos"))
-    if problems:
-        raise UserError(
-            f"the corpus {corpus} has {len(problems)} problem{'s' if len(problems) > 1 else ''}:",
-            problems=problems,
-            fix="correct the rows or files named above; nothing was trained",
-        )
+    stop_at(f"the corpus {corpus}", problems, "trained")
     return Manifest(corpus, validated_table(rows), maximum, tuple(folders))
 
 
@@ -197,11 +196,8 @@ def unknown_partition(source: str, partition: str) -> Problem:
 
 
 def _duplicate_problems(rows: pd.DataFrame, column: str) -> list[Problem]:
-    repeated = rows[rows[column].notna() & rows[column].duplicated(keep=False)]
-    return [
-        Problem(", ".join(same["source"]), f"the {column} {value!r} occurs {len(same)} times")
-        for value, same in repeated.groupby(column, sort=False)
-    ]
+    wrong = rows[rows[column].notna() & rows[column].duplicated(keep=False)]
+    return repeated(column, zip(wrong["source"], wrong[column], strict=True))
 
 
 def _recording_problems(rows: pd.DataFrame) -> list[Problem]:

@@ -89,11 +89,7 @@ class Split:
         roles = np.full(len(groups), "training", dtype=object)
         roles[groups == self.fold] = "test"
         roles[groups == (self.fold + 1) % self.folds] = "development"
-        return replace(
-            manifest,
-            table=manifest.table.assign(partition=roles),
-            remarks=(*manifest.remarks, *_unknown_subjects(manifest.table)),
-        )
+        return replace(manifest, table=manifest.table.assign(partition=roles))
 
     def _groups(self, manifest: Manifest) -> np.ndarray:
         """The group of each video, 0..folds-1, shape ``(n,)``; groups differ by at most one subject."""
@@ -123,17 +119,3 @@ def _refuse_recordings_of_several_subjects(table: pd.DataFrame) -> None:
             fix="give all videos of a recording the same subject, in the table's column subject",
             problems=problems,
         )
-
-
-def _unknown_subjects(table: pd.DataFrame) -> list[Problem]:
-    """What a corpus that does not know its subjects means for folds: its subjects are named as its videos."""
-    unknown = int((table["subject"] == table["video_id"]).sum())
-    if not unknown:
-        return []
-    return [
-        Problem(
-            "subjects",
-            f"{unknown} of {len(table)} videos name no subject and count as one each: "
-            "folds share a person who is in several of them",
-        )
-    ]

@@ -100,7 +100,8 @@ class ClipReader:
             raise UserError(
                 f"a frame cannot be read: {error}",
                 where=str(folder.frame_path(number)),
-                fix="restore the file, or set data.on_bad_frame=skip to take the nearest readable frame",
+                fix="restore the file, or set data.on_bad_frame=skip to take the nearest readable frame; a "
+                "training begins anew with it",
             ) from error
         neighbours = sorted(range(len(folder)), key=lambda other: abs(other - number))
         for neighbour in neighbours[1:]:

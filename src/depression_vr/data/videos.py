@@ -4,11 +4,12 @@ import os
 import shlex
 import stat
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from depression_vr.data.naming import VIDEO_SUFFIXES, read_name
+from depression_vr.data.problems import repeated, stop_at
 from depression_vr.errors import Problem, UserError
 
 
@@ -76,7 +77,7 @@ def videos_in(path: Path) -> tuple[RawVideo, ...]:
         raise _no_input(f"the folder {path} holds no video at any depth: no file {suffixes}")
     videos = tuple(_unlabelled(file, path.parent if one else path) for file in files)
     problems += folder_problems([(_printable(video.path), video) for video in videos])
-    stop_at(f"the input {path}", problems)
+    stop_at(f"the input {path}", problems, "preprocessed")
     return videos
 
 
@@ -105,34 +106,8 @@ def folder_problems(videos: Sequence[tuple[str, RawVideo]]) -> list[Problem]:
     ]
 
 
-def repeated(column: str, values: Iterable[tuple[str, str]]) -> list[Problem]:
-    """A problem for every value that stands in several sources."""
-    sources = defaultdict(list)
-    for source, value in values:
-        sources[value].append(source)
-    return [
-        Problem(", ".join(same), f"the {column} {value!r} occurs {len(same)} times")
-        for value, same in sources.items()
-        if len(same) > 1
-    ]
-
-
-def stop_at(source: str, problems: Sequence[Problem]) -> None:
-    """Raise one error with all problems of a corpus, if there are any.
-
-    Raises:
-        UserError: there are.
-    """
-    if problems:
-        raise UserError(
-            f"{source} has {len(problems)} problem{'s' if len(problems) > 1 else ''}:",
-            problems=problems,
-            fix="correct the rows or files named above; nothing was preprocessed",
-        )
-
-
 def _no_input(what: str) -> UserError:
-    return UserError(what, where="input", fix="name a video file, or a folder of videos")
+    return UserError(what, where="config key input", fix="name a video file, or a folder of videos")
 
 
 def _files_below(root: Path) -> tuple[list[Path], list[Problem]]:

@@ -18,7 +18,8 @@ from depression_vr.data.naming import (
     subject_of,
     task_of,
 )
-from depression_vr.data.videos import RawVideo, preprocess_command, stop_at
+from depression_vr.data.problems import stop_at
+from depression_vr.data.videos import RawVideo, preprocess_command
 from depression_vr.errors import Problem, UserError
 
 
@@ -82,7 +83,7 @@ class Avec(Corpus):
             raise self._no_videos(tree)
         labels, of_labels = read_labels(tree.labels, self.root)
         places, of_videos = match_raw(labels, found, self.tasks)
-        stop_at(f"the corpus {self.name}", [*tree.problems, *of_labels, *of_videos])
+        stop_at(f"the corpus {self.name}", [*tree.problems, *of_labels, *of_videos], "preprocessed")
         return tuple(self._raw_video(place, labels.get(place.recording)) for place in places)
 
     def _found(self, tree: Tree, image_tree: Tree) -> Found:
@@ -149,9 +150,13 @@ class Avec(Corpus):
 
     def _extraction(self, video: Place) -> str:
         """How to get the frames of a video: the command that writes them, and the key that finds them."""
-        root = self.root if video.path.is_relative_to(self.root) else self.image_root
-        command = preprocess_command(f"data={self.name}", f"data.root={root}", "out=FACES")
-        return f"extract them with `{command}` and set data.image_root=FACES"
+        below_root = video.path.is_relative_to(self.root)
+        # where an interrupted extraction has written already
+        faces = str(self.image_root) if below_root and self.image_root != self.root else "FACES"
+        root = self.root if below_root else self.image_root
+        command = preprocess_command(f"data={self.name}", f"data.root={root}", f"out={faces}")
+        found_there = "" if faces != "FACES" else " and set data.image_root=FACES"
+        return f"extract them with `{command}`{found_there}"
 
     def _no_videos(self, tree: Tree) -> UserError:
         pattern = self.frames_pattern.removesuffix("/")
@@ -163,7 +168,7 @@ class Avec(Corpus):
             problems.append(Problem(str(self.root), what))
         return UserError(
             f"{self.title}: its raw videos are not where the configuration says",
-            where="data.root, the only folder that is searched for raw videos",
+            where="config key data.root, the only folder that is searched for raw videos",
             problems=problems,
             fix=f"set data.root to your copy of {self.title}. {self._licence()} `python -m "
             "depression_vr.synthesize layout=avec2014 out=FOLDER` writes synthetic videos for data=avec2014",
@@ -173,7 +178,7 @@ class Avec(Corpus):
         missing = "its frames are" if labels else "its labels are" if frames else "the corpus is"
         return UserError(
             f"{self.title}: {missing} not where the configuration says",
-            where="data.image_root (by default data.root)" if labels else "data.root",
+            where=f"config key {'data.image_root (by default data.root)' if labels else 'data.root'}",
             problems=problems,
             fix=f"set data.root to your copy of {self.title}, and data.image_root to its frames where they "
             f"lie elsewhere. {self._licence()} data=synthetic runs without it",
@@ -206,8 +211,7 @@ class Avec2014(Avec):
         image_root: str | Path | None = None,
         tasks: Sequence[str] = AVEC2014_TASKS,
     ) -> None:
-        one = isinstance(tasks, str) or not isinstance(tasks, Sequence)
-        asked = [str(task).lower() for task in ((tasks,) if one else tasks)]
+        asked = [task.lower() for task in tasks]
         known = [task.lower() for task in AVEC2014_TASKS]
         # In the corpus's own spelling and order, so that neither changes the rows.
         super().__init__(root, image_root, [task for task in AVEC2014_TASKS if task.lower() in asked])
@@ -238,7 +242,7 @@ class Avec2014(Avec):
             unknown = ", ".join(self._unknown_tasks)
             raise UserError(
                 f"{self.title} has no task {unknown}" if unknown else "no task is asked for",
-                where="data.tasks",
+                where="config key data.tasks",
                 fix=f"name one or both of {', '.join(AVEC2014_TASKS)}, such as data.tasks=[Freeform]",
             )
 

@@ -78,6 +78,7 @@ def match(
         lacks its counterpart, is there twice, or contradicts itself.
     """
     videos: list[Video] = []
+    not_extracted: list[Place] = []
     problems = _empty_partitions(found, image_root)
     for recording in sorted({*labels, *(place.recording for place in found.everything())}):
         own = found.only(recording=recording)
@@ -91,10 +92,13 @@ def match(
             pattern = f"{image_root}/**/PARTITION/**/*{recording}*/"
             problems.append(Problem(str(label.path), f"a label but no folder of frames {pattern}"))
             continue
-        matched, missing = _match_tasks(recording, own, tasks, extraction)
+        matched, missing, raw = _match_tasks(recording, own, tasks)
         problems += missing
+        not_extracted += raw
         if label is not None and label.score is not None:
             videos += [Video(place, label) for place in matched]
+    if not_extracted:
+        problems.append(_not_extracted(not_extracted, extraction))
     videos.sort(key=lambda video: _rank(video.frames))
     return videos, problems
 
@@ -129,10 +133,12 @@ def _rank(place: Place) -> int:
 
 
 def _match_tasks(
-    recording: str, own: Found, tasks: Sequence[str], extraction: Callable[[Place], str]
-) -> tuple[list[Place], list[Problem]]:
+    recording: str, own: Found, tasks: Sequence[str]
+) -> tuple[list[Place], list[Problem], list[Place]]:
+    """Folders of frames, what is wrong, and the videos whose frames are still to be extracted."""
     matched: list[Place] = []
     problems: list[Problem] = []
+    not_extracted: list[Place] = []
     absent = []
     for task in tasks:
         of_task = own.only(task=task)
@@ -140,8 +146,10 @@ def _match_tasks(
             absent.append(task)
         elif len(of_task.frames) == 1:
             matched += of_task.frames
+        elif of_task.videos and not of_task.frames:
+            not_extracted += of_task.videos
         else:
-            problems += _not_one_folder(of_task, extraction)
+            problems += _not_one_folder(of_task)
     if absent:
         present = [task for task in tasks if task not in absent]
         problems.append(
@@ -151,21 +159,22 @@ def _match_tasks(
                 f"data.tasks=[{','.join(present)}] leaves {', '.join(absent)} out everywhere",
             )
         )
-    return matched, problems
+    return matched, problems, not_extracted
 
 
-def _not_one_folder(of_task: Found, extraction: Callable[[Place], str]) -> list[Problem]:
-    """Why one task of one recording, of which something is there, has no one folder of frames."""
+def _not_one_folder(of_task: Found) -> list[Problem]:
+    """Why one task of one recording, of which there are folders, has no one folder of frames."""
     if of_task.frames:
         fix = "keep one, or set data.image_root to a folder that only one of them lies in"
         return [_several("folders of frames", of_task.frames, fix)]
-    if of_task.videos:
-        return [
-            Problem(str(place.path), f"its frames have not been extracted; {extraction(place)}")
-            for place in of_task.videos
-        ]
     suffixes = ", ".join(IMAGE_SUFFIXES)
     return [Problem(str(place.path), f"the frames folder holds no {suffixes} file") for place in of_task.bare]
+
+
+def _not_extracted(videos: Sequence[Place], extraction: Callable[[Place], str]) -> Problem:
+    """One problem for all videos, of which an interrupted extraction leaves hundreds."""
+    whose = "its frames" if len(videos) == 1 else f"frames of {len(videos)} videos, such as this one,"
+    return Problem(str(videos[0].path), f"{whose} have not been extracted; {extraction(videos[0])}")
 
 
 def _several(what: str, places: Sequence[Place], fix: str) -> Problem:

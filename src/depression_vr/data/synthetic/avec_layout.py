@@ -14,6 +14,7 @@ from depression_vr.data.synthetic.render import HEAD_AND_SHOULDERS
 from depression_vr.data.synthetic.settings import DEFAULT_RECORDINGS, Settings
 from depression_vr.errors import Problem, UserError
 from depression_vr.files import write_text
+from depression_vr.keys import APath
 from depression_vr.parallel import Bar, Tick, do_all
 
 _SETTINGS = "synthetic.json"
@@ -23,7 +24,7 @@ _SMALLEST_SIZE = 256
 
 @validate_call
 def write_avec2014(
-    out: Path,
+    out: APath,
     recordings: Mapping[str, int] = DEFAULT_RECORDINGS,
     seconds: float = 6.0,
     frame_rate: float = 30.0,
@@ -50,7 +51,7 @@ def write_avec2014(
     Raises:
         UserError: a setting makes no sense, or the folder holds something else.
     """
-    folder = out.expanduser().absolute()
+    folder = out.absolute()
     if size < _SMALLEST_SIZE or size % 2:
         wanted = f"is {size}, but must be even and at least {_SMALLEST_SIZE} for videos"
         raise UserError("no videos can be made with these settings:", problems=[Problem("size", wanted)])

@@ -1,8 +1,6 @@
 """The synthetic corpus: a real face, animated, whose behaviour is driven by a known score."""
 
-import csv
 import json
-import os
 import shutil
 import tempfile
 import time
@@ -17,10 +15,11 @@ from depression_vr.data.manifest import Corpus, Manifest, build_manifest
 from depression_vr.data.naming import AVEC2014_TASKS as TASKS
 from depression_vr.data.synthetic.people import BEHAVIOURS, Recording
 from depression_vr.data.synthetic.portrait import Bytes
-from depression_vr.data.synthetic.probes import probe_scores
+from depression_vr.data.synthetic.probes import motion_statistics, probe_scores
 from depression_vr.data.synthetic.render import TIGHT
 from depression_vr.data.synthetic.settings import DEFAULT_RECORDINGS, Settings
 from depression_vr.errors import UserError
+from depression_vr.files import write_csv
 from depression_vr.parallel import Bar, Tick, do_all
 
 _TABLE = "videos.csv"
@@ -92,7 +91,7 @@ class SyntheticCorpus(Corpus):
         """
         references = super().references(manifest, partition)
         oracle = self._known().set_index("video_id")["oracle_score"]
-        motion = probe_scores(manifest, manifest.rows(partition), "motion")
+        motion = probe_scores(manifest, manifest.rows(partition), motion_statistics)
         return references.assign(motion_probe=motion, oracle=oracle.loc[references["video_id"]].to_numpy())
 
     def _known(self) -> pd.DataFrame:
@@ -168,16 +167,14 @@ def _write_jpeg(path: Path, rgb: Bytes) -> None:
 
 
 def _write_table(path: Path, people: list[Recording]) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator=os.linesep)
-        behaviours = [f"level_{behaviour}" for behaviour in BEHAVIOURS]
-        writer.writerow(
-            ["video_id", "recording", "subject", "task", "partition", "score", "oracle_score", *behaviours]
+    told = ("video_id", "recording", "subject", "task", "partition", "score", "oracle_score")
+    rows = [
+        (
+            f"{recording.name}_{task}", recording.name, recording.subject, task, recording.partition,
+            recording.score, f"{recording.oracle_score:.4f}", *(f"{level:.6f}" for level in recording.levels),
         )
-        for recording in people:
-            levels = [f"{level:.6f}" for level in recording.levels]
-            for task in TASKS:
-                writer.writerow([
-                    f"{recording.name}_{task}", recording.name, recording.subject, task, recording.partition,
-                    recording.score, f"{recording.oracle_score:.4f}", *levels,
-                ])  # fmt: skip
+        for recording in people
+        for task in TASKS
+    ]  # fmt: skip
+    columns = [*told, *(f"level_{behaviour}" for behaviour in BEHAVIOURS)]
+    write_csv(path, pd.DataFrame(rows, columns=columns))

@@ -36,7 +36,6 @@ LANDMARKS = np.array([
     [223.0, 150.75], [217.0, 149.75],
 ])  # fmt: skip
 
-JAW = slice(0, 17)
 BROWS = slice(17, 27)
 NOSE = slice(27, 36)
 LEFT_EYE = slice(36, 42)

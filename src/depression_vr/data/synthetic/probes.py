@@ -1,13 +1,11 @@
 """What simple statistics of the pixels say about the score: the floor under any network.
 
 A probe reads a few numbers from each video, fits a ridge regression on the training partition and is applied
-to others. The motion probe sees how much the picture changes, not what changes; the single-frame probe sees
-one frame and must learn next to nothing if the score lies in behaviour.
+to others. The motion probe sees how much the picture changes, not what changes.
 """
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -26,19 +24,18 @@ _THREADS = 4
 
 
 def probe_scores(
-    manifest: Manifest, rows: npt.NDArray[np.intp], kind: Literal["motion", "frame"]
+    manifest: Manifest, rows: npt.NDArray[np.intp], read: Callable[[FrameFolder], Features]
 ) -> npt.NDArray[np.float64]:
     """Fit a probe on the training partition and apply it.
 
     Args:
         manifest: the corpus; frames are read from its folders.
         rows: of the manifest's table, the videos to score.
-        kind: ``motion`` for statistics of frame differences, ``frame`` for those of one single frame.
+        read: the numbers of one video, such as `motion_statistics`.
 
     Returns:
         Scores, shape ``(len(rows),)``, clipped to 0..maximum.
     """
-    read = motion_statistics if kind == "motion" else frame_statistics
     training = manifest.rows("training")
     labels = manifest.table["label"].to_numpy(np.float64)[training]
     scores = _ridge(_read_all(manifest, training, read), labels, _read_all(manifest, rows, read))
@@ -53,13 +50,6 @@ def motion_statistics(folder: FrameFolder) -> Features:
         change = clip[lag:] - clip[:-lag] if len(clip) > lag else np.zeros((1, _SIDE, _SIDE), np.float32)
         statistics += [float(np.abs(change).mean()), float(np.log1p(1e4 * np.square(change).mean()))]
     return np.array(statistics)
-
-
-def frame_statistics(folder: FrameFolder) -> Features:
-    """The middle frame in brief: mean, deviation and an 8 x 8 thumbnail, shape ``(66,)``."""
-    grey = _grey(folder, len(folder) // 2)
-    thumbnail = cv2.resize(grey, (8, 8), interpolation=cv2.INTER_AREA)
-    return np.concatenate([[grey.mean(), grey.std()], thumbnail.ravel()]).astype(np.float64)
 
 
 def _grey(folder: FrameFolder, frame: int) -> npt.NDArray[np.float32]:
