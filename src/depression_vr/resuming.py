@@ -9,6 +9,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from depression_vr.assembly import with_absolute_paths
+from depression_vr.configs import AUTO
 from depression_vr.errors import Problem, UserError
 from depression_vr.runs.relocation import relocated
 from depression_vr.runs.run import Run, open_run
@@ -16,8 +17,6 @@ from depression_vr.settings import settings_fingerprint
 
 log = logging.getLogger(__name__)
 
-AUTO = "auto"
-"""As ``resume=``: go on with the run that the run directory holds, or begin where it holds none."""
 _MAY_CHANGE = {
     *("seed", "data", "trainer", "callbacks", "logger"),
     *("compile", "tf32", "requeue", "record_contents"),
@@ -49,7 +48,7 @@ def resumed_config(config: DictConfig, run: Run, overrides: Sequence[str]) -> Di
     if config.resume == AUTO:
         _refuse_another_run(recorded, config, run)
         return config
-    if Path(config.resume).resolve() != run.folder.resolve():
+    if Path(str(config.resume)).resolve() != run.folder.resolve():
         raise UserError(
             f"the run to go on with is {config.resume}, but the run directory is to be {run.folder}",
             where="config keys resume and hydra.run.dir",

@@ -1,27 +1,23 @@
 """A training from its config to its results, in a run directory."""
 
-import logging
-import os
-import platform
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from omegaconf import DictConfig
 
 from depression_vr import assembly
 from depression_vr.callbacks.median_stopping import early_stop
 from depression_vr.callbacks.precision import float32_layers
-from depression_vr.callbacks.preflight import refuse_wrong_gradients
-from depression_vr.callbacks.resume import refuse_resuming_without_callback
+from depression_vr.callbacks.preflight import refuse_resuming_without_callback, refuse_wrong_gradients
 from depression_vr.callbacks.selection import refuse_selection_without_development
 from depression_vr.callbacks.stopping import CLUSTER_WARNINGS, ended_by_signals
 from depression_vr.data.datamodule import ClipDataModule
 from depression_vr.distributed.processes import leads
-from depression_vr.errors import StoppedError, UserError
+from depression_vr.errors import StoppedError
+from depression_vr.files import remove_half_written
 from depression_vr.intervals.calibration import CONFIDENCE
 from depression_vr.learning.compiling import (
     compiler_faults_explained,
@@ -31,24 +27,19 @@ from depression_vr.learning.compiling import (
 from depression_vr.learning.faults import faults_explained
 from depression_vr.learning.score_regression import ScoreRegression
 from depression_vr.loggers.results import ended_loggers, log_results
-from depression_vr.loggers.resumable import ResumableLogger
+from depression_vr.loggers.resumable import resume_loggers
 from depression_vr.memory import freed_memory_kept
-from depression_vr.output import refused_write
-from depression_vr.runs.process import is_dead
 from depression_vr.runs.provenance import hardware
 from depression_vr.runs.record import RunRecord
-from depression_vr.runs.resume_files import (
-    KEY,
-    newest_whole,
-    remove_half_written,
-    remove_resume_files,
-    resume_files,
-)
+from depression_vr.runs.resume_files import remove_resume_files
 from depression_vr.runs.run import Run
 from depression_vr.settings import run_fingerprint, shareable_config
 from depression_vr.slurm import requeue_slurm_job
-
-log = logging.getLogger(__name__)
+from depression_vr.unfinished import (
+    checkpoint_to_go_on_from,
+    refuse_a_live_run,
+    way_on_told,
+)
 
 
 def train(config: DictConfig, run: Run, overrides: Sequence[str], *, resumes: bool = False) -> float:
@@ -68,14 +59,11 @@ def train(config: DictConfig, run: Run, overrides: Sequence[str], *, resumes: bo
         StoppedError: a signal has stopped it.
     """
     refuse_without_compiler(config)
-    if leads(config):
-        if resumes:
-            _refuse_a_live_run(run)
-        else:
-            _refuse_to_overwrite(run)
+    if resumes and leads(config):
+        refuse_a_live_run(run)
     record = RunRecord(run, config, overrides, resumes=resumes)
     try:
-        with ended_by_signals(), record, _way_on_told(run, record):
+        with ended_by_signals(), record, way_on_told(run, record):
             best = _train_and_evaluate(config, run, record, resumes)
     except StoppedError as stopped:
         # SIGTERM is also what scancel sends
@@ -90,22 +78,23 @@ def train(config: DictConfig, run: Run, overrides: Sequence[str], *, resumes: bo
 def _train_and_evaluate(config: DictConfig, run: Run, record: RunRecord, resumes: bool) -> float:
     if resumes and record.writes:
         remove_half_written(run.folder)
-    checkpoint = _checkpoint_to_go_on_from(run) if resumes else None
+    checkpoint = checkpoint_to_go_on_from(run) if resumes else None
     datamodule = assembly.build_datamodule(config)
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    assembly.note_corpus(record, datamodule)
-    record.note(fingerprint=run_fingerprint(config, datamodule.manifest.fingerprint()))
-    assembly.note_effective_batch(record)
     module = assembly.build_regression(config)
-    module.scale.fit(datamodule.training_labels())
-    if is_compiled(config):
-        module.compile_training()
     trainer = assembly.build_trainer(config)
     refuse_wrong_gradients(trainer)
     refuse_selection_without_development(trainer, datamodule)
     refuse_resuming_without_callback(trainer, run.checkpoints, checkpoint)
+    datamodule.require_partitions()
+    assembly.note_corpus(record, datamodule)
+    record.note(fingerprint=run_fingerprint(config, datamodule.manifest.fingerprint))
+    assembly.note_effective_batch(record)
+    module.scale.fit(datamodule.training_labels())
+    if is_compiled(config):
+        module.compile_training()
     if resumes:
-        _resume_loggers(trainer, checkpoint)
+        resume_loggers(trainer.loggers, checkpoint)
     if checkpoint is not None:  # says what does not fit, as Lightning does not
         assembly.load_checkpoint(module, checkpoint)
     with ended_loggers(trainer.loggers):
@@ -154,73 +143,3 @@ def _shareable_facts(record: RunRecord) -> dict[str, Any]:
         "dataset_fingerprint": record.facts["dataset"]["fingerprint"],
         "commit": record.facts.get("git_commit"),
     }
-
-
-@contextmanager
-def _way_on_told(run: Run, record: RunRecord) -> Iterator[None]:
-    """Let errors say from which checkpoint the run goes on, where it has one."""
-    try:
-        yield
-    except StoppedError as stopped:
-        stopped.checkpoint = next((file.name for file in resume_files(run.checkpoints)), None)
-        raise
-    except (UserError, OSError) as error:
-        told = error if isinstance(error, UserError) else refused_write(error, run.folder)
-        if told is None:
-            raise
-        left = resume_files(run.checkpoints)
-        if left and record.writes:
-            told.go_on = f"resume='{run.folder}', from {left[0].name}"
-        if told is error:
-            raise
-        raise told from error
-
-
-def _refuse_to_overwrite(run: Run) -> None:
-    """Refuse to begin anew over days of work, and forget those of a run that has finished."""
-    left = resume_files(run.checkpoints)
-    if left and not run.is_finished:
-        raise UserError(
-            "the run directory holds an unfinished run, which would be overwritten",
-            where=str(left[0]),
-            fix=f"go on with it, resume='{run.folder}', or name another folder with hydra.run.dir=FOLDER",
-        )
-    if run.is_finished:
-        remove_resume_files(run.checkpoints)
-        results = (run.metrics_file, run.predictions_file, run.windows_file)
-        for file in (*results, run.calibration_file, run.frames_file):
-            file.unlink(missing_ok=True)
-
-
-def _refuse_a_live_run(run: Run) -> None:
-    """Refuse to write to a run directory that another process of this machine is writing to."""
-    record = run.record() if run.record_file.is_file() else {}
-    process = record.get("process")
-    if record.get("status") != "running" or process is None or process["host"] != platform.node():
-        return
-    if process["pid"] != os.getpid() and not is_dead(process):
-        raise UserError(
-            f"the run is under way, in process {process['pid']}",
-            where=str(run.folder),
-            fix="wait for it, or end it first",
-        )
-
-
-def _checkpoint_to_go_on_from(run: Run) -> Path | None:
-    checkpoint = newest_whole(run.checkpoints)
-    if checkpoint is None:
-        log.info("the run was stopped before its first checkpoint, and begins anew")
-    else:
-        log.info("going on from %s", checkpoint.name)
-    return checkpoint
-
-
-def _resume_loggers(trainer: pl.Trainer, checkpoint: Path | None) -> None:
-    """Let the loggers go on behind the rows that they had written when the checkpoint was written."""
-    rows: dict[str, int] = {}
-    if checkpoint is not None:
-        content: dict[str, Any] = torch.load(checkpoint, weights_only=True, mmap=True, map_location="cpu")
-        rows = content[KEY]["rows"]
-    for logger in trainer.loggers:
-        if isinstance(logger, ResumableLogger):
-            logger.resume_at(rows.get(type(logger).__name__, 0))

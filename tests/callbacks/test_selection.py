@@ -1,5 +1,6 @@
 """Which checkpoint a run keeps and is evaluated by under each protocol, and what of it is refused."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -208,7 +209,10 @@ def test_a_merged_training_may_stop_early_by_its_own_error(train: Train) -> None
 
 
 def test_a_merged_training_does_not_take_the_best_checkpoint_of_another_run(train: Train) -> None:
-    run_of(train())
+    run = run_of(train())
+    run.record_file.write_text(
+        json.dumps(run.record() | {"status": "failed"})
+    )  # a finished one is refused before
     outcome = train(MERGED)
     assert outcome.code == 2
     assert str(Path("run/checkpoints/best.ckpt")) in outcome.err

@@ -16,7 +16,7 @@ import torch.distributed as dist
 from PIL import Image
 from torch import Tensor, nn
 
-from depression_vr.entry import TARGETS_VARIABLE
+from depression_vr.building import TARGETS_VARIABLE
 
 CLIPS = ("data=csv", "data.size=32", "data.clip_length=8", "data.frame_step=1", "data.num_workers=0")
 STA_DRN = ("model=sta_drn", "model.base_planes=2", "model.layers=[1,1,1,1]", *CLIPS)
@@ -74,7 +74,7 @@ def run_function(processes: int, function: Callable[..., None], *arguments: Any)
 def _joined(processes: int, target: Callable[..., None], *arguments: Any) -> list[int | None]:
     port = _free_port()
     started = [
-        _fork_server().Process(target=target, args=(rank, processes, port, *arguments))
+        fork_server().Process(target=target, args=(rank, processes, port, *arguments))
         for rank in range(processes)
     ]
     for process in started:
@@ -84,7 +84,7 @@ def _joined(processes: int, target: Callable[..., None], *arguments: Any) -> lis
     return [process.exitcode for process in started]
 
 
-def _fork_server() -> ForkServerContext:
+def fork_server() -> ForkServerContext:
     """Its processes begin with everything imported."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["depression_vr.train", "depression_vr.models.sta_drn", "torchmetrics"])

@@ -77,9 +77,12 @@ def test_an_error_of_one_process_is_that_of_the_run(table: Path, tmp_path: Path)
 def test_no_process_outlives_another(table: Path, tmp_path: Path, killed: int) -> None:
     endless = command("train", table, *STA_DRN, "logger=csv", "trainer.max_epochs=10000")
     run = Run(tmp_path / "run")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    environment = os.environ | {"TMPDIR": str(temporary)}
     with (
         (tmp_path / "out").open("w") as out,
-        subprocess.Popen(endless, cwd=tmp_path, stdout=out, stderr=out) as first,
+        subprocess.Popen(endless, cwd=tmp_path, stdout=out, stderr=out, env=environment) as first,
     ):
         while not (run.checkpoints / "last.ckpt").exists():
             assert first.poll() is None, (tmp_path / "out").read_text()
@@ -89,6 +92,7 @@ def test_no_process_outlives_another(table: Path, tmp_path: Path, killed: int) -
         first.wait(30)
     psutil.wait_procs([second], timeout=30)
     assert not second.is_running() or second.status() == psutil.STATUS_ZOMBIE
+    assert not list(temporary.glob("depression_vr_*"))
     if killed == 1:
         assert first.returncode == 1
         assert "rank 1 was killed (signal 9)" in run.record()["error"]

@@ -43,7 +43,16 @@ def test_all_gpus_are_counted_where_they_are(monkeypatch: pytest.MonkeyPatch) ->
     assert with_counted_devices(composed("trainer=ddp_sim")).trainer.devices == 2
 
 
-@pytest.mark.parametrize("devices", ["trainer.devices=some", "trainer.devices=null", "trainer.num_nodes=two"])
+@pytest.mark.parametrize(
+    "devices",
+    [
+        "trainer.devices=some",
+        "trainer.devices=null",
+        "trainer.devices=0",
+        "trainer.devices=-3",
+        "trainer.num_nodes=two",
+    ],
+)
 def test_what_is_no_number_of_processes_is_refused(devices: str) -> None:
     with pytest.raises(UserError, match="no number of devices"):
         processes(composed("trainer=ddp_sim", devices))

@@ -7,10 +7,11 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.precision import MixedPrecision
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from depression_vr.data.datasets import NetworkBatch
+from depression_vr.errors import UserError
 from depression_vr.learning.loss import ScoreLoss
 from depression_vr.learning.scale import ScoreScale
 from depression_vr.learning.score_regression import ScoreRegression
@@ -46,6 +47,20 @@ def test_a_batch_that_overflows_in_16_bits_is_skipped(tmp_path: Path) -> None:
     weights = network[1].weight
     assert weights.isfinite().all()
     assert (weights < 1).any() or (weights > 1).any()
+
+
+@pytest.mark.parametrize("shape", [(2, 1), (2, 2), (1,), ()])
+def test_a_network_puts_out_one_number_per_clip(shape: tuple[int, ...]) -> None:
+    """A loss would compare every clip of ``(B, 1)`` with the scores of all, and learn something else."""
+
+    class Wrong(nn.Module):
+        def forward(self, clips: Tensor) -> Tensor:
+            return torch.zeros(shape)
+
+    module = ScoreRegression(Wrong(), ScoreScale(factor=1), ScoreLoss([nn.MSELoss()], compare="y"))
+    for step in (module.training_step, module.validation_step, module.test_step):
+        with pytest.raises(UserError, match="one number per clip"):
+            step(batch(1.0), 0)
 
 
 def test_every_clip_counts_once_in_the_means_of_an_epoch() -> None:

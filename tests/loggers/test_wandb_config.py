@@ -78,3 +78,8 @@ def test_artifacts_of_an_online_run_tell_no_path(monkeypatch: pytest.MonkeyPatch
     wandb_logger("project", "name", "outputs/run", artifacts=["predictions"])
     with pytest.raises(UserError, match="path of the run directory"):
         wandb_logger("project", "name", str(tmp_path / "elsewhere"), artifacts=["predictions"])
+
+
+def test_a_tag_may_be_a_number(tmp_path: Path) -> None:
+    logger = wandb_logger("project", "name", str(tmp_path), mode="offline", tags=["csv", None, 32])
+    assert logger._wandb_init["tags"] == ["csv", "32"]

@@ -7,7 +7,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -15,6 +14,8 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 import torch
 from PIL import Image
+
+from side_by_side import fork_server
 
 KILLED = -signal.SIGKILL
 WRITING_A_CHECKPOINT = "depression_vr.learning.checkpoint_files:replacing"
@@ -49,7 +50,7 @@ def write_corpus(folder: Path) -> Path:
 
 def training(folder: Path, arguments: Sequence[str], kill: KillPoint | None = None) -> BaseProcess:
     """Start ``python -m depression_vr.train`` in a folder; what it prints goes to ``FOLDER/train.out``."""
-    process = _fork_server().Process(target=_train, args=(folder, list(arguments), kill))
+    process = fork_server().Process(target=_train, args=(folder, list(arguments), kill))
     process.start()
     return process
 
@@ -59,13 +60,6 @@ def trained(folder: Path, arguments: Sequence[str], kill: KillPoint | None = Non
     process = training(folder, arguments, kill)
     process.join()
     return process.exitcode
-
-
-def _fork_server() -> ForkServerContext:
-    """Its processes begin with everything imported."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["depression_vr.train", "depression_vr.models.sta_drn", "torchmetrics"])
-    return context
 
 
 def _train(folder: Path, arguments: list[str], kill: KillPoint | None) -> None:

@@ -1,5 +1,6 @@
 """``train resume=RUN_DIR`` as a user types it: what it takes over, what it refuses, what it leaves behind."""
 
+import errno
 import json
 import os
 import platform
@@ -14,12 +15,22 @@ from typing import Any
 import pandas as pd
 import psutil
 import pytest
+import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
 from torch.optim import AdamW
 
 from conftest import RunCommand
-from depression_vr.runs.resume_files import resume_files
+from depression_vr.callbacks.resume import ResumeCheckpoint
+from depression_vr.errors import UserError
+from depression_vr.runs.resume_files import (
+    KEY,
+    keep_best,
+    put_back_best,
+    remove_resume_files,
+    resume_file,
+    resume_files,
+)
 from depression_vr.runs.run import Run
 from killing import KILLED, KillPoint, trained, write_corpus
 from syncing import synced
@@ -190,15 +201,71 @@ def test_a_run_of_an_earlier_version_may_go_on_compiled_or_with_tf32(
 
 def test_a_run_that_was_moved_goes_on_where_it_is(interrupted: Interrupt, command: RunCommand) -> None:
     run = interrupted(step=10)
-    shutil.move(run.folder, "moved")
-    outcome = command("train", "resume=moved")
+    shutil.move(run.folder, "0")
+    outcome = command("train", "resume=0")
     assert outcome.code == 0, outcome.err
     assert not run.folder.exists()
-    moved = Run(Path("moved"))
+    moved = Run(Path("0"))
     assert {file.name for file in moved.checkpoints.iterdir()} == {"best.ckpt", "last.ckpt"}
     best = torch.load(moved.checkpoints / "best.ckpt", weights_only=True)
     development = pd.read_csv(moved.folder / "logs" / "metrics.csv")["development/mae"]
     assert best["epoch"] == development.dropna().reset_index(drop=True).idxmin()
+
+
+def test_a_better_checkpoint_whose_metric_is_logged_no_more_is_put_back(interrupted: Interrupt) -> None:
+    """A killed process leaves one behind its newest resume checkpoint. On a GPU it may not come again."""
+    run = interrupted("resume=auto", step=10)
+    best = run.checkpoints / "best.ckpt"
+    before = best.read_bytes()
+    best.unlink()
+    best.write_bytes(b"better")
+    interrupted("resume=auto", step=1)
+    assert best.read_bytes() == before
+    resumed_from = {f"resume-{step:09d}{kind}.ckpt" for step in (10, 11) for kind in ("", "-best")}
+    assert {file.name for file in run.checkpoints.iterdir()} == {"best.ckpt", "last.ckpt", *resumed_from}
+
+
+def test_a_refused_number_of_processes_leaves_the_best_checkpoint(tmp_path: Path) -> None:
+    best = tmp_path / "best.ckpt"
+    best.write_bytes(b"good")
+    keep_best(resume_file(tmp_path, 3))
+    best.unlink()
+    best.write_bytes(b"better")
+    trainer = pl.Trainer(accelerator="cpu", devices=1, logger=False, enable_checkpointing=False)
+    with pytest.raises(UserError, match="in 2 processes and cannot go on in 1"):
+        ResumeCheckpoint(tmp_path).on_load_checkpoint(
+            trainer, pl.LightningModule(), {"global_step": 3, KEY: {"random_states": [{}, {}]}}
+        )
+    assert best.read_bytes() == b"better"
+
+
+def test_a_best_checkpoint_whose_resume_checkpoint_was_never_written_does_not_stay(tmp_path: Path) -> None:
+    (tmp_path / "best.ckpt").write_bytes(b"good")
+    for step in (3, 4):
+        keep_best(resume_file(tmp_path, step))
+    resume_file(tmp_path, 4).touch()
+    remove_resume_files(tmp_path, keep=1)
+    assert not list(tmp_path.glob("*3-best.ckpt"))
+    put_back_best(resume_file(tmp_path, 4))  # what it is already
+    kept = {"best.ckpt", "resume-000000004.ckpt", "resume-000000004-best.ckpt"}
+    assert {file.name for file in tmp_path.iterdir()} == kept
+    remove_resume_files(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["best.ckpt"]
+
+
+def test_the_best_checkpoint_is_kept_where_a_file_can_have_one_name_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    monkeypatch.setattr(os, "link", refused)
+    best = tmp_path / "best.ckpt"
+    best.write_bytes(b"good")
+    keep_best(resume_file(tmp_path, 3))
+    best.write_bytes(b"better")
+    put_back_best(resume_file(tmp_path, 3))
+    assert best.read_bytes() == b"good"
 
 
 def test_a_finished_run_is_left_as_it_is(command: RunCommand, table: Path) -> None:
@@ -208,7 +275,12 @@ def test_a_finished_run_is_left_as_it_is(command: RunCommand, table: Path) -> No
     outcome = command("train", "resume=run")
     assert outcome.code == 0
     assert "the run has finished already" in outcome.err
+    evaluation = ("evaluate", "run=run", "trainer=cpu", "hydra.run.dir=run")
+    for again in (arguments, evaluation):
+        outcome = command(*again)
+        assert (outcome.code, "holds a finished run, which would be overwritten" in outcome.err) == (2, True)
     assert Run(Path("run")).record_file.read_text() == record
+    assert Run(Path("run")).metrics_file.is_file()
 
 
 def test_an_unfinished_run_is_not_overwritten(

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
 
+from depression_vr.errors import first_line
+
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
     from optuna.storages import BaseStorage
@@ -67,7 +69,7 @@ class MedianStopping(pl.Callback):
                 log.warning(
                     "warning: the study %s cannot be reached and stops no training until it can: %s",
                     self.study_name,
-                    str(error).partition("\n")[0],
+                    first_line(error),
                 )
             return False
 

@@ -8,9 +8,9 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torchmetrics import Metric
 
 from depression_vr.callbacks.not_finite import LaterLook, NotFinite, Part, StepFlags
+from depression_vr.callbacks.statistics import Statistics
 from depression_vr.data.datasets import NetworkBatch
 from depression_vr.errors import UserError
 from depression_vr.models.arithmetic import wrong_convolutions
@@ -65,7 +65,7 @@ class PrecisionGuard(pl.Callback):
         self._parts: list[Part] = []  # of the step that is being made
         self._later = LaterLook()
         self._error: UserError | None = None  # of a later look
-        self._before: _Statistics | None = None
+        self._before: Statistics | None = None
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run goes on with."""
@@ -105,7 +105,7 @@ class PrecisionGuard(pl.Callback):
         if self.check_arithmetic and self._checked_on != _processor(pl_module.device):
             self._check(trainer, pl_module, batch)
         if self.policy == "skip" and not self._parts:
-            self._before = _Statistics(pl_module)
+            self._before = Statistics(pl_module)
         self._video = batch.video
 
     def _check(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: NetworkBatch) -> None:
@@ -241,27 +241,6 @@ class PrecisionGuard(pl.Callback):
             values["loss_scale"] = scaler.get_scale()
         for name, value in values.items():
             pl_module.log(f"precision/{name}", value, on_step=True, on_epoch=False)
-
-
-class _Statistics:
-    """What a forward pass leaves behind: statistics of batch norms and means over the epoch."""
-
-    def __init__(self, pl_module: pl.LightningModule) -> None:
-        self.buffers = [(buffer, buffer.clone()) for buffer in pl_module.buffers()]
-        self.states = [
-            (metric, name, value.clone())
-            for metric in pl_module.modules()
-            if isinstance(metric, Metric)
-            for name, value in metric.metric_state.items()
-            if isinstance(value, Tensor)
-        ]
-
-    def restore(self) -> None:
-        """Put back what was there."""
-        for buffer, before in self.buffers:
-            buffer.copy_(before)
-        for metric, name, before in self.states:
-            setattr(metric, name, before)
 
 
 def _processor(device: torch.device) -> str:

@@ -1,9 +1,13 @@
-"""What must not be trained or evaluated, because numbers would be wrong without any error."""
+"""What must not be trained: numbers would be wrong without any error, or a run could not go on."""
+
+import os
+from pathlib import Path
 
 import pytorch_lightning as pl
 from pytorch_lightning.accelerators import CPUAccelerator
 
 from depression_vr.callbacks.precision import PrecisionGuard
+from depression_vr.callbacks.resume import ResumeCheckpoint
 from depression_vr.errors import UserError
 
 
@@ -32,3 +36,30 @@ def refuse_wrong_gradients(trainer: pl.Trainer) -> None:
             where="config keys precision and callbacks.precision",
             fix="switch on callbacks.precision with check_arithmetic=true, or use precision=32-true",
         )
+
+
+def refuse_resuming_without_callback(trainer: pl.Trainer, folder: Path, checkpoint: Path | None) -> None:
+    """Refuse what would make a resumed run another one, or its checkpoints impossible to find.
+
+    Args:
+        trainer: of a run.
+        folder: of the run's checkpoints.
+        checkpoint: to go on from.
+
+    Raises:
+        UserError: there is such a checkpoint and no `ResumeCheckpoint`, or one that writes elsewhere.
+    """
+    callbacks = [each for each in trainer.callbacks if isinstance(each, ResumeCheckpoint)]  # type: ignore[attr-defined]
+    if checkpoint is not None and not callbacks:
+        raise UserError(
+            "a run cannot go on without what restores its position in the epoch and its random states",
+            where="config key callbacks.resume",
+            fix="leave the callback on",
+        )
+    for callback in callbacks:
+        if os.path.realpath(callback.dirpath) != os.path.realpath(folder):
+            raise UserError(
+                f"checkpoints in {callback.dirpath} would not be found when the run is to go on",
+                where="config key callbacks.resume.dirpath",
+                fix="leave it out; checkpoints to go on from lie in the run directory",
+            )

@@ -38,7 +38,7 @@ class SameOnAllRanks(pl.Callback):
         self._compared = True
         facts = {f"config key {key}": value for key, value in self.settings.items()}
         facts |= {f"weights {name}": _digest(tensor) for name, tensor in pl_module.state_dict().items()}
-        facts["dataset fingerprint"] = trainer.datamodule.manifest.fingerprint()  # type: ignore[attr-defined]
+        facts["dataset fingerprint"] = trainer.datamodule.manifest.fingerprint  # type: ignore[attr-defined]
         found = differences(of_all_processes(facts))
         if not found:
             return

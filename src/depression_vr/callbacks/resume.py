@@ -16,7 +16,8 @@ from depression_vr.errors import UserError
 from depression_vr.learning.loop_state import begin_epoch, resumable
 from depression_vr.learning.random_state import random_state, set_random_state
 from depression_vr.loggers.resumable import ResumableLogger
-from depression_vr.runs.resume_files import KEY, resume_file, resume_files
+from depression_vr.runs.relocation import renamed
+from depression_vr.runs.resume_files import KEY, keep_best, put_back_best, remove_resume_files, resume_file
 
 _SECONDS_BEFORE_VALIDATION = 60
 _CONTINUE, _SAVE, _STOP = range(3)
@@ -124,15 +125,17 @@ class ResumeCheckpoint(pl.Callback):
     def _save(self, trainer: pl.Trainer, batches: int) -> None:
         for logger in trainer.loggers:
             logger.save()
+        file = resume_file(self.dirpath, trainer.global_step)
+        if trainer.is_global_zero:
+            keep_best(file)
         self._batches = batches
         try:
-            trainer.save_checkpoint(resume_file(self.dirpath, trainer.global_step))
+            trainer.save_checkpoint(file)
         finally:
             self._batches = None
         self._saved_at = time.monotonic()
         if trainer.is_global_zero:
-            for path in resume_files(self.dirpath)[self.keep :]:
-                path.unlink(missing_ok=True)
+            remove_resume_files(self.dirpath, self.keep)
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
@@ -162,7 +165,7 @@ class ResumeCheckpoint(pl.Callback):
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Take the position in the epoch, and the random states for the moment when training begins.
+        """Take the position in the epoch, the best checkpoint of then, and random states for the start.
 
         Raises:
             UserError: it was written by another number of processes.
@@ -183,9 +186,10 @@ class ResumeCheckpoint(pl.Callback):
         datamodule = trainer.datamodule  # type: ignore[attr-defined]
         datamodule.position = EpochPosition(state["epoch"], state["clips"])
         datamodule.substituted = {ReadClipKey(*clip): frames for *clip, frames in state["substituted"]}
-        checkpoint["callbacks"] = _moved(
-            checkpoint["callbacks"], state["folder"], os.path.realpath(self.dirpath)
-        )
+        now = os.path.realpath(self.dirpath)
+        checkpoint["callbacks"] = renamed(checkpoint["callbacks"], state["folder"], now)
+        if trainer.is_global_zero:
+            put_back_best(resume_file(self.dirpath, checkpoint["global_step"]))
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Give the signals back, after an error Lightning does; and end here when one came in the last step.
@@ -196,39 +200,3 @@ class ResumeCheckpoint(pl.Callback):
         self._signals.leave()
         if self._agreed(trainer, _STOP if self._signals.received else _CONTINUE) == _STOP:
             raise self._signals.error()
-
-
-def _moved(states: Any, before: str, now: str) -> Any:
-    """The callbacks' states with their files in the folder where the run is now."""
-    if isinstance(states, dict):
-        return {_moved(key, before, now): _moved(value, before, now) for key, value in states.items()}
-    if isinstance(states, str) and (states == before or states.startswith(f"{before}/")):
-        return now + states.removeprefix(before)
-    return states
-
-
-def refuse_resuming_without_callback(trainer: pl.Trainer, folder: Path, checkpoint: Path | None) -> None:
-    """Refuse what would make a resumed run another one, or its checkpoints impossible to find.
-
-    Args:
-        trainer: of a run.
-        folder: of the run's checkpoints.
-        checkpoint: to go on from.
-
-    Raises:
-        UserError: there is such a checkpoint and no `ResumeCheckpoint`, or one that writes elsewhere.
-    """
-    callbacks = [each for each in trainer.callbacks if isinstance(each, ResumeCheckpoint)]  # type: ignore[attr-defined]
-    if checkpoint is not None and not callbacks:
-        raise UserError(
-            "a run cannot go on without what restores its position in the epoch and its random states",
-            where="config key callbacks.resume",
-            fix="leave the callback on",
-        )
-    for callback in callbacks:
-        if os.path.realpath(callback.dirpath) != os.path.realpath(folder):
-            raise UserError(
-                f"checkpoints in {callback.dirpath} would not be found when the run is to go on",
-                where="config key callbacks.resume.dirpath",
-                fix="leave it out; checkpoints to go on from lie in the run directory",
-            )

@@ -91,5 +91,19 @@ def ended_by_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def interrupts() -> Iterator[None]:
+    """A hang-up or a request to terminate is handled as Ctrl-C is, so that no training stays behind."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _stopped_by(name: str) -> StoppedError:
     return StoppedError(name, INTERRUPTED if name == "SIGINT" else REQUEUE)

@@ -4,6 +4,7 @@ All have composed the same config and meet much the same errors, so the first on
 """
 
 import os
+import shutil
 from pathlib import Path
 
 FOLDER_VARIABLE = "DEPRESSION_VR_LAST_WORDS"
@@ -33,6 +34,11 @@ def left(folder: Path, pid: int) -> str | None:
         return _file(folder, pid).read_text(encoding="utf-8")
     except OSError:
         return None
+
+
+def forget() -> None:
+    """Remove the folder, when the process that has started this one can no longer."""
+    shutil.rmtree(os.environ[FOLDER_VARIABLE], ignore_errors=True)
 
 
 def _file(folder: Path, pid: int) -> Path:

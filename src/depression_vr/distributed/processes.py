@@ -35,13 +35,16 @@ def processes(config: DictConfig) -> int:
     devices, nodes = trainer.get("devices", 1), trainer.get("num_nodes", 1)
     try:
         on_each_node = max(_gpus(), 1) if _wants_all(config) else _count(devices)
-        return on_each_node * int(nodes)
-    except (TypeError, ValueError) as error:
+        count = on_each_node * int(nodes)
+    except (TypeError, ValueError):
+        count = 0
+    if count < 1:
         raise UserError(
             f"{devices!r} on {nodes!r} nodes is no number of devices",
             where="config keys trainer.devices and trainer.num_nodes",
-            fix="give whole numbers, a list such as [0,1], or devices=auto",
-        ) from error
+            fix="give whole numbers of 1 or more, a list such as [0,1], or devices=auto",
+        )
+    return count
 
 
 def _count(devices: Any) -> int:

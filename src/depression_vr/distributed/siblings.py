@@ -46,6 +46,7 @@ class Siblings:
     def environment(self) -> Iterator[None]:
         """What processes that are started meanwhile find in their environment."""
         self._folder = Path(tempfile.mkdtemp(prefix="depression_vr_"))
+        atexit.register(self._leave_none)
         ours = {last_words.FOLDER_VARIABLE: str(self._folder), _PARENT_VARIABLE: str(os.getpid())}
         os.environ.update(ours)
         try:
@@ -63,7 +64,6 @@ class Siblings:
         """
         self._started = started
         self._first_rank = first_rank
-        atexit.register(self._leave_none)
         threading.Thread(target=self._watch, daemon=True, name="siblings").start()
 
     @contextmanager
@@ -163,6 +163,7 @@ def follow_parent() -> None:
     def follow() -> None:
         while os.getppid() == int(parent):
             time.sleep(_SECONDS_BETWEEN_LOOKS)
+        last_words.forget()
         os._exit(1)
 
     threading.Thread(target=follow, daemon=True, name="parent").start()

@@ -97,6 +97,8 @@ def _lower(device: str, config: DictConfig, stage: Stage) -> list[str]:
     data = config.data
     windows = max(data.evaluation_batch_size // 2, 1)
     lower = []
+    if "at_once" in config:
+        lower.append("lower at_once")
     if stage == "evaluation":
         lower.append(
             f"lower data.evaluation_batch_size, such as to {windows} (after a training: "

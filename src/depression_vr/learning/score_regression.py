@@ -79,11 +79,12 @@ class ScoreRegression(pl.LightningModule):
         """Loss of one batch.
 
         Raises:
-            UserError: the batch is too small for the network's batch norms.
+            UserError: the batch is too small for the network's batch norms, or it does not put out one number
+                per clip.
         """
         assert self.loss is not None
         try:
-            y = (self._compiled or self.network)(*batch.views).float()
+            y = (self._compiled or self.network)(*batch.views)
         except (ValueError, RuntimeError) as refusal:  # torch.compile puts it into one of its own
             found = _TORCH_CANNOT_NORMALISE.search(str(refusal))
             if found is None:
@@ -93,6 +94,7 @@ class ScoreRegression(pl.LightningModule):
                 where="config keys data.batch_size and data.drop_last",
                 fix="use larger batches, and data.drop_last=true where only the last of an epoch is so small",
             ) from refusal
+        y = _one_per_clip(y, batch)
         loss: Tensor = self.loss(y, batch.score, self.scale)
         error = mae(self.scale.score(y.detach()), batch.score)
         self.log("training/loss_step", loss.detach())
@@ -162,7 +164,7 @@ class ScoreRegression(pl.LightningModule):
         if self._evaluates is None:  # here, where the trainer's precision holds
             network = self.for_evaluation(self.network) if self.for_evaluation else self.network
             self._evaluates = network.__call__  # a module would become part of this one, and of its weights
-        scores = self.scale.score(self._evaluates(*batch.views).float())
+        scores = self.scale.score(_one_per_clip(self._evaluates(*batch.views), batch))
         metrics.update(batch.video, batch.window, scores, batch.score)
 
     def on_validation_epoch_start(self) -> None:
@@ -209,6 +211,18 @@ class ScoreRegression(pl.LightningModule):
             return optimizer
         total_steps = int(self.trainer.estimated_stepping_batches)
         return {"optimizer": optimizer, "lr_scheduler": self.schedule.build(optimizer, total_steps)}
+
+
+def _one_per_clip(y: Tensor, batch: NetworkBatch) -> Tensor:
+    """What the network puts out, as float32; a loss would broadcast ``(B, 1)`` over all pairs of clips."""
+    if y.shape != batch.score.shape:
+        raise UserError(
+            f"the network puts out {tuple(y.shape)} for {len(batch.score)} clips, "
+            f"and one number per clip is wanted: {tuple(batch.score.shape)}",
+            where="config key model",
+            fix="let its forward return (B,): .squeeze(-1) behind nn.Linear(width, 1)",
+        )
+    return y.float()
 
 
 def _parts(mean: MeanMetric) -> tuple[Tensor, Tensor]:

@@ -32,7 +32,7 @@ def predictions_table(run: Run, ids: SaltedIds, *, share_ids: bool) -> pd.DataFr
             "video": videos["video_id"] if share_ids else videos["video_id"].map(ids.of),
             **({name: videos[name] for name in ("recording", "subject")} if share_ids else {}),
             "partition": videos["partition"],
-            "task": videos["task"].fillna(""),
+            "task": videos["task"],
             "score": videos["label"],
             "estimate": videos["estimate"],
             "error": videos["estimate"] - videos["label"],
@@ -128,3 +128,18 @@ def reference_metrics(run: Run) -> dict[str, float]:
         for metric, value in metrics.items()
         if value is not None
     }
+
+
+def keep_in_run_directory(run: Any, row: dict[str, Any]) -> None:
+    """Let tables be files of the run only.
+
+    W&B would make an artifact of each as well, with files in the user's home that an offline run needs when
+    it is sent, and the path to them in its records.
+    """
+    for key, shown in row.items():
+        table: Any = shown
+        table_key = key
+        if not isinstance(shown, wandb.Table):
+            shown.set_key(key)
+            table, table_key = shown.table, shown.spec.table_key
+        table.bind_to_run(run, table_key, run.step)
