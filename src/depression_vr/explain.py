@@ -4,12 +4,11 @@
 ``python -m depression_vr.explain run=RUN_DIR video=203_1_Freeform methods=grad_cam``
 """
 
-import logging
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
@@ -21,11 +20,8 @@ from depression_vr.explaining.methods import Settings
 from depression_vr.explaining.partition.explain import explain_partition
 from depression_vr.explaining.partition.settings import PartitionSettings
 from depression_vr.explaining.videos import explain_videos
-from depression_vr.keys import A_LIST
+from depression_vr.keys import A_LIST, keys_of
 from depression_vr.trained import TrainedNetwork, open_trained
-
-log = logging.getLogger(__name__)
-
 
 _Names = Annotated[Annotated[list[str], Field(min_length=1)] | None, A_LIST]
 
@@ -42,12 +38,6 @@ class Wanted:
     steps: PositiveInt
     at_once: PositiveInt
 
-    @classmethod
-    def of(cls, config: DictConfig) -> "Wanted":
-        """What a config asks for."""
-        keys: Any = OmegaConf.to_container(OmegaConf.masked_copy(config, [*cls.__dataclass_fields__]))
-        return cls(**keys)
-
     @property
     def settings(self) -> Settings:
         """Of the methods."""
@@ -57,7 +47,7 @@ class Wanted:
 @entry_point("explain", goes_on=True)
 def main(config: DictConfig) -> None:
     """Explain single videos, or a partition and some of its videos."""
-    wanted, of_partition = Wanted.of(config), PartitionSettings.of(config)
+    wanted, of_partition = keys_of(config, Wanted), PartitionSettings.of(config)
     folder = Path(config.run_dir)
     trained = open_trained(config, list(HydraConfig.get().overrides.task))
     network = trained.module.network
@@ -65,11 +55,11 @@ def main(config: DictConfig) -> None:
     refuse_other_methods(network, methods)
     for method in methods:
         refuse_other_stages(network, method, wanted.stage)
-    explain_videos(
-        trained, _rows(trained, wanted), methods, wanted.settings, wanted.windows, folder / "videos"
-    )
-    if wanted.video is None:
-        explain_partition(trained, methods, wanted.settings, of_partition, folder / "partition")
+    rows = _rows(trained, wanted)
+    with trained.evaluating():
+        explain_videos(trained, rows, methods, wanted.settings, wanted.windows, folder / "videos")
+        if wanted.video is None:
+            explain_partition(trained, methods, wanted.settings, of_partition, folder / "partition")
 
 
 def _rows(trained: TrainedNetwork, wanted: Wanted) -> list[int]:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import torch
 from omegaconf import DictConfig, open_dict
+from pydantic.dataclasses import dataclass
 
 from depression_vr import assembly
-from depression_vr.errors import Problem, UserError
+from depression_vr.errors import Problem, UserError, first_of
 from depression_vr.files import content_digest
+from depression_vr.keys import APath, keys_of
 from depression_vr.learning.checkpoint_files import WholeCheckpoints
 from depression_vr.learning.scale import ScoreScale
 from depression_vr.learning.score_regression import ScoreRegression
@@ -21,6 +23,11 @@ log = logging.getLogger(__name__)
 
 NO_CORPUS = "none"
 """Name of the corpus of weights that were imported without one."""
+
+
+@dataclass(frozen=True)
+class _Keys:
+    ckpt: APath | None
 
 
 def import_checkpoint(run: Run, config: DictConfig, overrides: Sequence[str]) -> None:
@@ -67,9 +74,10 @@ def _checkpoint(config: DictConfig) -> Path:
         raise UserError(
             "weights are imported from a file, not from a run", where="config key run", fix="give ckpt=FILE"
         )
-    if config.ckpt is None:
+    given = keys_of(config, _Keys).ckpt
+    if given is None:
         raise UserError("nothing to import", where="config key ckpt", fix="give ckpt=FILE")
-    return Path(config.ckpt).expanduser()
+    return given
 
 
 def _refuse_not_finite(module: ScoreRegression, source: Path) -> None:
@@ -79,7 +87,7 @@ def _refuse_not_finite(module: ScoreRegression, source: Path) -> None:
         raise UserError(
             "there are numbers among the weights that are not finite",
             where=str(source),
-            problems=[Problem(key, "has NaN or infinity") for key in wrong],
+            problems=first_of([Problem(key, "has NaN or infinity") for key in wrong], "keys"),
             fix="use an earlier checkpoint of that training",
         )
 

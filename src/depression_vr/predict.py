@@ -3,7 +3,6 @@
 ``python -m depression_vr.predict run=RUN_DIR input=interview.mp4``
 """
 
-import logging
 import sys
 from pathlib import Path
 
@@ -13,8 +12,6 @@ from omegaconf import DictConfig
 import depression_vr.quick_imports  # noqa: F401
 from depression_vr.entry import entry_point
 from depression_vr.predicting.command import predict
-
-log = logging.getLogger(__name__)
 
 SOME_FAILED = 1
 

@@ -4,13 +4,12 @@
 ``python -m depression_vr.robustness run=[RUN_DIR,RUN_DIR] degradations=[noise,blur]``
 """
 
-import logging
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import pandas as pd
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from pydantic import ConfigDict, Field, NonNegativeInt
 from pydantic.dataclasses import dataclass
 
@@ -18,7 +17,7 @@ import depression_vr.quick_imports  # noqa: F401
 from depression_vr.entry import entry_point
 from depression_vr.errors import UserError
 from depression_vr.files import write_csv
-from depression_vr.keys import A_LIST
+from depression_vr.keys import A_LIST, keys_of
 from depression_vr.robustness_study.conditions import conditions_of
 from depression_vr.robustness_study.console import print_study
 from depression_vr.robustness_study.figure import draw_study, write_figure
@@ -26,8 +25,6 @@ from depression_vr.robustness_study.measures import measured
 from depression_vr.robustness_study.opening import open_runs
 from depression_vr.robustness_study.study import Study
 from depression_vr.runs.run import Run
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, config=ConfigDict(coerce_numbers_to_str=True))
@@ -45,9 +42,7 @@ class _Keys:
 @entry_point("robustness", goes_on=True)
 def main(config: DictConfig) -> None:
     """Score, measure, write table and figure."""
-    own = OmegaConf.masked_copy(config, list(_Keys.__dataclass_fields__))
-    plain: Any = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
-    keys = _Keys(**plain)
+    keys = keys_of(config, _Keys)
     folder = Path(config.run_dir)
     if Run(folder).config_file.exists():
         raise UserError(

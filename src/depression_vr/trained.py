@@ -1,40 +1,46 @@
 """A trained run, opened again: its config, its network with the chosen weights, and clips for it."""
 
-import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytorch_lightning as pl
 import torch
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig, OmegaConf, open_dict
-from torch import Tensor
+from omegaconf import DictConfig
+from pydantic.dataclasses import dataclass as checked_dataclass
+from torch import Tensor, nn
 
 from depression_vr import assembly
 from depression_vr.data.datamodule import ClipDataModule
 from depression_vr.data.frames import FrameFolder
+from depression_vr.data.lending import PixelMemory
+from depression_vr.data.manifest import Partition
 from depression_vr.errors import UserError
 from depression_vr.files import content_digest
+from depression_vr.keys import APath, keys_of
+from depression_vr.learning.faults import faults_explained
 from depression_vr.learning.score_regression import ScoreRegression
+from depression_vr.memory import freed_memory_kept
 from depression_vr.models.inference import for_inference
 from depression_vr.parallel import Tick
 from depression_vr.runs.run import Run, open_run
+from depression_vr.taking_over import checkpoint_of, take_over
 
-log = logging.getLogger(__name__)
-
-CLIP_KEYS = ("clip_length", "frame_step", "size", "read_at", "regions", "normalisation")
-ROLE_KEYS = ("fold", "data.fold", "data.folds", "data.protocol")
-ONE_VIEW = {"read_at": "size", "regions": [{"_target_": "depression_vr.data.regions.Region"}]}
-"""What runs did that were recorded before there were these keys."""
 _PRECISIONS = {
     "32-true": None, "32": None, 32: None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16,
 }  # fmt: skip
 """To what factors are rounded, by Lightning's names; None for not at all."""
+
+
+@checked_dataclass(frozen=True)
+class _Keys:
+    run: APath
+    ckpt: APath | None
+    partition: Partition
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,20 +80,38 @@ class TrainedNetwork:
         with torch.no_grad(), torch.autocast(self.device.type, half, enabled=half is not None):
             yield
 
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Around the scoring of windows: memory is kept, and what the machine does to it explained.
+
+        Raises:
+            UserError: memory is exhausted, or a process that reads frames was killed.
+        """
+        memory = freed_memory_kept() if self.device.type == "cpu" else nullcontext()
+        with faults_explained(self.config, "evaluation"), memory:
+            yield
+
     @cached_property
-    def scores(self) -> Callable[..., Tensor]:
-        """Scores ``(B,)`` in points of normalised views, as `evaluate` computes them."""
+    def _fast(self) -> nn.Module:
         with self.computing():
-            fast = for_inference(self.module.network)
+            return for_inference(self.module.network)
 
-        def scores(*views: Tensor) -> Tensor:
-            with self.computing():
-                return self.module.scale.score(fast(*views).float())
+    def outputs(self, clips: Tensor) -> Tensor:
+        """What the network says of clips ``(B, T, 3, H, W)``, uint8 0..255, as `evaluate` computes it.
 
-        return scores
+        Returns:
+            y ``(B,)``, float32, on the device; the scale makes a score of it.
+        """
+        views = self.datamodule.preparation(clips.to(self.device, non_blocking=True), None)
+        with self.computing():
+            return self._fast(*views).float()
+
+    def scores(self, clips: Tensor) -> Tensor:
+        """Scores ``(B,)`` of clips, both as with `outputs`, in points."""
+        return self.module.scale.score(self.outputs(clips))
 
     def window_scores(self, folder: FrameFolder, tick: Tick = lambda: None) -> pd.DataFrame:
-        """Scores of the windows of one video.
+        """Scores of the windows of one video, in the batches that an evaluation takes.
 
         Args:
             folder: its frames.
@@ -102,12 +126,17 @@ class TrainedNetwork:
             UserError: a frame cannot be read.
         """
         video = self.datamodule.video(folder)
-        rows = []
-        for window in video:
-            views = video.views(video.read(window).pixels[None], self.device)
-            frames = int(window.frames[0]), int(window.frames[-1])
-            rows.append((window.window, *frames, self.scores(*views).item(), video.reader.substituted))
-            tick()
+        coming, rows = iter(video), []
+        while windows := [*islice(coming, self.datamodule.evaluation_batch_size)]:
+            clips, substituted = [], []
+            for window in windows:
+                clips.append(video.read(window).pixels)
+                substituted.append(video.reader.substituted)
+            estimates = self.scores(PixelMemory().stack(clips)).tolist()
+            for window, estimate, replaced in zip(windows, estimates, substituted, strict=True):
+                first, last = window.frames[[0, -1]].tolist()
+                rows.append((window.window, first, last, estimate, replaced))
+                tick()
         return pd.DataFrame(rows, columns=["window", "first_frame", "last_frame", "estimate", "substituted"])
 
 
@@ -121,6 +150,7 @@ def open_trained(config: DictConfig, overrides: Sequence[str]) -> TrainedNetwork
 
     Raises:
         UserError: it is no run directory, or something in it does not fit.
+        pydantic.ValidationError: a key names no folder or file.
     """
     if config.precision not in _PRECISIONS:
         raise UserError(
@@ -128,59 +158,13 @@ def open_trained(config: DictConfig, overrides: Sequence[str]) -> TrainedNetwork
             where="config key precision",
             fix="use 32-true, bf16-mixed or 16-mixed",
         )
-    run = open_run(Path(config.run))
+    keys = keys_of(config, _Keys)
+    run = open_run(keys.run)
     take_over(config, run.config(), overrides)
     config = assembly.with_absolute_paths(config)
-    checkpoint = run.best_checkpoint if config.ckpt is None else Path(config.ckpt)
+    checkpoint = keys.ckpt or checkpoint_of(run)
     module = assembly.build_regression(config)
     assembly.load_checkpoint(module, checkpoint)
     trainer = assembly.build_trainer(config)
     device = trainer.strategy.root_device
     return TrainedNetwork(run, config, checkpoint, module.eval().to(device), device, trainer)
-
-
-def take_over(config: DictConfig, trained: DictConfig, overrides: Sequence[str]) -> None:
-    """Use the network of a run, and its corpus unless the command line names another.
-
-    Single keys of the command line count in both; clips of another corpus are cut as the run cut them. Who
-    is trained on and who is tested in the run's own corpus was settled by its training.
-
-    Args:
-        config: of the command; changed.
-        trained: of the run.
-        overrides: of the command line.
-
-    Raises:
-        UserError: an override does not go together with a run.
-    """
-    parsed = OverridesParser.create().parse_overrides(list(overrides))
-    if any(override.key_or_group in ("model", "optim") for override in parsed):
-        raise UserError(
-            "a run brings its own network", where="config keys run and model", fix="leave model= out"
-        )
-    with open_dict(config):
-        recorded: Any = OmegaConf.merge(ONE_VIEW, trained.data)
-        for key in ("network", "model", "input", "optim"):
-            config[key] = trained[key]
-        if "imported" in trained:
-            config.imported = trained.imported
-        if any(override.key_or_group == "data" for override in parsed):
-            recorded = OmegaConf.merge(config.data, {key: recorded[key] for key in CLIP_KEYS})
-        else:
-            _refuse_other_roles([override.key_or_group for override in parsed])
-        config.data = recorded
-        for override in parsed:
-            if override.key_or_group.startswith(("model.", "optim.", "data.")):
-                OmegaConf.update(config, override.key_or_group, override.value(), force_add=True)
-        config.data.evaluate_on = config.partition
-        config.fold = OmegaConf.select(config, "data.fold")  # which counts
-
-
-def _refuse_other_roles(keys: list[str]) -> None:
-    changed = [key for key in keys if key in ROLE_KEYS]
-    if changed:
-        raise UserError(
-            "a run brings the roles of its corpus's videos: others would test it on videos it was trained on",
-            where=f"config keys run and {', '.join(changed)}",
-            fix="leave them out and use partition=..., or name the corpus too, data=..., to deal it anew",
-        )

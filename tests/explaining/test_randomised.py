@@ -112,9 +112,24 @@ def test_another_video_is_one_of_another_subject() -> None:
     ]
     table = randomised_table(checked, ["made"], [], pd.Series([*"aabb"]), 99).set_index("randomised")
     assert table.loc[ANOTHER_VIDEO, "mean"] == pytest.approx(-1)
-    assert table.loc[ANOTHER_VIDEO, "videos"] == 4
+    assert table.loc[ANOTHER_VIDEO, "videos"] == 2  # pairs
     alone = randomised_table(checked, ["made"], [], pd.Series([*"aaaa"]), 99)
     assert alone["videos"].tolist() == [0] and alone["mean"].isna().all()
+
+
+def test_intervals_of_other_videos_draw_pairs_that_share_nobody() -> None:
+    rng = np.random.default_rng(0)
+    none = np.zeros((1, 0))
+    checked = [Checked(Curves(none, none), none, rng.random((1, 30)), none, none) for _ in range(10)]
+
+    def of(subjects: str) -> pd.Series:
+        table = randomised_table(checked, ["made"], [], pd.Series([*subjects]), 99)
+        return table.set_index("randomised").loc[ANOTHER_VIDEO]
+
+    five = of("abcdefghij")
+    assert five["videos"] == 5
+    assert five["low"] < five["mean"] < five["high"]
+    assert np.isnan(of("abcdefgghh")["low"])  # ten videos, but four pairs of people
 
 
 def test_likeness_of_maps() -> None:

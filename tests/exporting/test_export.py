@@ -180,15 +180,22 @@ def test_the_card_of_an_evaluated_network(
         assert str(Path(__file__).parents[2]).encode() not in content
         assert b"305_1" not in content  # a recording of the corpus
     known = names_of_example(folder, monkeypatch)
-    predictions = pd.read_csv(tmp_path / "evaluated" / "predictions.csv").set_index("video_id")["estimate"]
+    predictions_file = tmp_path / "evaluated" / "predictions.csv"
+    predictions = pd.read_csv(predictions_file).set_index("video_id")["estimate"]
     assert predictions.max() - predictions.min() > 0.1
     for video_id, estimate in predictions.items():  # shorter than a clip's span, and longer
         frames = known["frames_of"](sorted((csv_corpus.parent / video_id).iterdir()))
         assert known["score_of"](frames) == pytest.approx(estimate, abs=0.02)
+    whole = predictions_file.read_text()
+    predictions_file.write_text("".join(whole.splitlines(keepends=True)[:-1]))
+    monkeypatch.chdir(tmp_path)
+    fewer = command(*export, "evaluation=evaluated")
+    assert fewer.code == 2
+    assert "metrics.json and predictions.csv disagree" in fewer.err
+    predictions_file.write_text(whole)
     weights = torch.load(tmp_path / "run" / "checkpoints" / "best.ckpt", weights_only=True)
     weights["state_dict"]["network.head.bias"] += 1
     torch.save(weights, tmp_path / "run" / "checkpoints" / "best.ckpt")
-    monkeypatch.chdir(tmp_path)
     changed = command(*export, "evaluation=evaluated")
     assert changed.code == 2
     assert "no evaluation of these weights" in changed.err
@@ -262,6 +269,14 @@ def test_what_is_no_earlier_export_is_kept(tmp_path: Path) -> None:
         refuse_folder(tmp_path, wanted)
 
 
+def test_a_folder_that_cannot_be_is_refused_before_the_network_is_converted(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(UserError, match="nothing can be written there"):
+            refuse_folder(folder, format_named("torch_export"))
+    refuse_folder(tmp_path / "new" / "below", format_named("torch_export"))
+
+
 def test_frames_at_their_own_size_need_one(command: RunCommand, tmp_path: Path) -> None:
     save(plegdf(), tmp_path / "weights.pth")
     assert command("import_weights", *PLEGDF, "ckpt=weights.pth", "out=run").code == 0
@@ -274,18 +289,23 @@ def test_frames_at_their_own_size_need_one(command: RunCommand, tmp_path: Path) 
         assert "config key frame_size" in outcome.err + outcome.out
 
 
-def test_the_mean_baseline_is_imported_and_exported(command: RunCommand, tmp_path: Path) -> None:
+def test_the_mean_baseline_goes_through_folders_named_by_numbers(command: RunCommand, tmp_path: Path) -> None:
     state = {
         "network.constant": torch.tensor(0.0),
         "scale.offset": torch.tensor(15.0),
         "scale.factor": torch.tensor(9.0),
     }
     torch.save({"state_dict": state}, tmp_path / "mean.ckpt")
-    imported = command("import_weights", "model=mean_baseline", "ckpt=mean.ckpt", "out=run")
+    imported = command("import_weights", "model=mean_baseline", "ckpt=mean.ckpt", "out=0")
     assert imported.code == 0, imported.err
-    assert command("export", "run=run", "format=torch_export", "out=exported").code == 0
-    card = (tmp_path / "exported" / "README.md").read_text()
-    assert "All random clips of the check had the same score" in card
+    assert command("export", "run=0", "format=torch_export", "out=2014").code == 0
+    folder = tmp_path / "2014"
+    assert "All random clips of the check had the same score" in (folder / "README.md").read_text()
+    (folder / "model.pt2").unlink()
+    (folder / "model.pt2" / "in the way").mkdir(parents=True)
+    (folder / ".export-killed" / "model.pt2").mkdir(parents=True)
+    assert command("export", "run=0", "format=torch_export", "out=2014").code == 2
+    assert [each.name for each in folder.iterdir()] == ["model.pt2"]  # and no card of what is not there
 
 
 def test_pytorch_that_is_too_old_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

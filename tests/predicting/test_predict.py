@@ -105,6 +105,7 @@ def test_a_raw_film_gets_the_score_that_evaluation_gives_its_frames(place: Path,
     assert page.count("data:image/svg+xml") == 2
     assert NO_DIAGNOSIS in Path("out/index.html").read_text()
     assert NO_DIAGNOSIS in outcome.out
+    assert "no interval: the development partition of csv has 1 subject" in " ".join(outcome.out.split())
 
 
 def test_frames_that_are_ready_are_scored_and_finished_ones_left_alone(
@@ -120,11 +121,16 @@ def test_frames_that_are_ready_are_scored_and_finished_ones_left_alone(
     page = Path("out/videos/videos/d/index.html")
     assert "data:image/jpeg" not in page.read_text()
     Path("out/videos/videos/a/prediction.json").unlink()  # as an interruption leaves it
-    made = page.stat().st_mtime_ns, Path("out/videos/videos/a/index.html").stat().st_mtime_ns
+    of_other_code = Path("out/videos/videos/b/prediction.json")
+    content = json.loads(of_other_code.read_text())
+    content["made_from"]["code"] = "of before"
+    of_other_code.write_text(json.dumps(content))
+    pages = [page.parents[1] / name / page.name for name in "abcd"]
+    made = [each.stat().st_mtime_ns for each in pages]
     assert command("predict", *arguments).code == 0
     assert predictions() == first
-    assert page.stat().st_mtime_ns == made[0]
-    assert Path("out/videos/videos/a/index.html").stat().st_mtime_ns > made[1]
+    anew = [each.stat().st_mtime_ns > before for each, before in zip(pages, made, strict=True)]
+    assert anew == [True, True, False, False]
 
 
 def test_intervals_are_those_of_the_runs_calibration(place: Path, command: RunCommand) -> None:
@@ -199,7 +205,7 @@ def test_bounds_are_quantiles_of_training_less_margins(place: Path, command: Run
     arguments = ("run=run", f"input={place}/faces/videos/d", *HERE, "hydra.run.dir=out", "report.faces=false")
     assert command("predict", *arguments, "decline.margin=0.2", "decline.angle_margin=10").code == 0
     bounds = {check["measure"]: (check["low"], check["high"]) for check in predictions()["d"]["checks"]}
-    assert bounds["sharpness of the face"] == (pytest.approx(160), None)
+    assert bounds["sharpness of the face"] == (pytest.approx(200 * 0.8**2), pytest.approx(900 * 1.2**2))
     assert bounds["brightness of the face"] == (pytest.approx(48), pytest.approx(180))
     assert bounds["turn of the head to the side, yaw"] == (pytest.approx(-22), pytest.approx(30))
 
@@ -335,7 +341,8 @@ def test_a_run_that_recorded_nothing_wants_the_settings_by_hand(place: Path, com
     shutil.copytree(place / "run", "run")
     record = json.loads(Path("run/record.json").read_text())
     del record["dataset"]["preprocessing"]
-    Path("run/record.json").write_text(json.dumps(record))
+    failed = {"status": "failed", "error": "UserError: a frame cannot be read"}
+    Path("run/record.json").write_text(json.dumps(record | failed))
     arguments = ("run=run", f"input={place}/films/d.mp4", *HERE, "hydra.run.dir=out", "report.faces=false")
     refused = command("predict", *arguments)
     assert refused.code == 2
@@ -344,9 +351,12 @@ def test_a_run_that_recorded_nothing_wants_the_settings_by_hand(place: Path, com
     assert command("predict", *arguments, "faces=dlib", "crops.size=32").code == 0
     content = json.loads(Path("out/predictions.json").read_text())
     assert content["preprocessing"]["origin"] == "given by hand"
+    assert content["unfinished"] == "failed: a frame cannot be read"
     (found,) = content["videos"]
     assert found["estimate"]["score"] == pytest.approx(score_of_evaluation(place / "run", "d"), abs=0.01)
     assert any("given by hand" in note for note in found["notes"])
+    shutil.rmtree("run/checkpoints")
+    assert "the run has no checkpoint" in command("predict", *arguments).err
 
 
 @pytest.mark.parametrize(
@@ -357,6 +367,8 @@ def test_a_run_that_recorded_nothing_wants_the_settings_by_hand(place: Path, com
         (("input=nowhere.mp4",), "nowhere.mp4 cannot be read"),
         (("input=empty",), "a folder that `preprocess` has filled"),
         (("input=empty", "confidence=2"), "config key confidence"),
+        (("input=empty", "workers=two"), "config key workers"),
+        (("input={films}/d.mp4", "faces=dlib", "fps=-1"), "config key fps"),
         (("input=empty", "decline.quantile=0.3"), "config key decline.quantile"),
         (("input=empty", "report.pictures=0"), "config key report.pictures"),
         (("input={films}/d.mp4", "report.method=relations"), "config key report.method"),
@@ -366,6 +378,7 @@ def test_a_run_that_recorded_nothing_wants_the_settings_by_hand(place: Path, com
         ),
         (("input={films}/d.mp4", "precision=64"), "config key precision"),
         (("input=both",), "holds both images and videos, such as d.mp4"),
+        (("input=twins",), "the video_id 'd' occurs 2 times\n  what to do: correct the rows or files"),
         (("input={films}/d.mp4", "model=r3d_18"), "a run brings its own network"),
     ],
 )
@@ -374,11 +387,14 @@ def test_wrong_input_is_told_and_nothing_is_written(
 ) -> None:
     Path("empty").mkdir()
     shutil.copy(place / "films" / "d.mp4", write_video(Path("both"), 2))
+    Path("twins").mkdir()
+    for name in ("d.mp4", "d.avi"):
+        shutil.copy(place / "films" / "d.mp4", Path("twins", name))
     Path("raw_and_ready").mkdir()
     shutil.copy(place / "films" / "d.mp4", "raw_and_ready")
     shutil.copytree(place / "faces" / "videos" / "d", "raw_and_ready/faces/d")
     given = [argument.format(films=place / "films") for argument in arguments]
-    outcome = command("predict", f"run={place}/run", *given, *HERE, "hydra.run.dir=out")
+    outcome = command("predict", f"run={place}/run", *HERE, *given, "hydra.run.dir=out")
     assert outcome.code == 2
     assert told in outcome.err
     assert "Traceback" not in outcome.err

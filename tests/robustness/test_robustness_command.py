@@ -24,8 +24,8 @@ import depression_vr.train
 from conftest import Outcome, RunCommand
 from depression_vr.errors import UserError
 from depression_vr.robustness_study.figure import draw_study
-from depression_vr.robustness_study.measures import read_predictions
 from depression_vr.runs.bands import NO_DIAGNOSIS
+from depression_vr.runs.predictions import read_predictions
 from depression_vr.runs.run import Run
 
 FEW = ("degradations=[noise,frame_rate]", "levels.noise=[4,64]", "levels.frame_rate=[4]")
@@ -212,11 +212,40 @@ def test_a_folder_of_other_settings_is_refused_and_stays_as_it_is(
     shutil.copytree(finished, "a")
     outcome = study("a", changed, "levels.noise=[4,32]")
     assert outcome.code == 2
-    assert "made with other settings" in outcome.err
+    assert "what is there was made otherwise" in outcome.err
     assert told in outcome.err
     assert prediction_files(Path("a")) == prediction_files(finished)
     for name in ("robustness.csv", "robustness.json"):
         assert Path("a", name).read_bytes() == (finished / name).read_bytes()
+
+
+def test_a_study_goes_on_with_the_same_frames_anywhere_and_with_no_others(
+    study: Study, finished: Path, run: Run, tmp_path: Path
+) -> None:
+    shutil.copytree(Path(run.config().data.table).parent, tmp_path / "moved")
+    moved = f"+data.table={tmp_path / 'moved' / 'videos.csv'}"
+    shutil.copytree(finished, "a")
+    of_training, of_test = (tmp_path / "moved" / name / "001.png" for name in ("video0", "video9"))
+    Image.new("RGB", (16, 16)).save(of_training)  # of which no row is made
+    assert study("a", moved).code == 0
+    Image.new("RGB", (16, 16)).save(of_test)
+    outcome = study("a", moved)
+    assert outcome.code == 2
+    assert "pixels of the frames was" in outcome.err
+    assert prediction_files(Path("a")) == prediction_files(finished)
+
+
+def test_a_study_does_not_go_on_by_other_code(study: Study, finished: Path, run: Run) -> None:
+    shutil.copytree(finished, "a")
+    file = Path("a/robustness.json")
+    facts = json.loads(file.read_text())
+    facts["runs"][key_of(run)]["settings"] |= {"code": "of before", "torch": "2.0"}
+    file.write_text(json.dumps(facts))
+    outcome = study("a")
+    assert outcome.code == 2
+    assert "code was of before" in outcome.err
+    assert "torch was 2.0" in outcome.err
+    assert prediction_files(Path("a")) == prediction_files(finished)
 
 
 def test_a_run_more_keeps_what_is_finished_even_if_it_has_the_same_name(
@@ -272,11 +301,12 @@ def test_a_damaged_file_of_predictions_is_named(study: Study, finished: Path, ru
     shutil.copytree(finished, "a")
     file = Path("a/predictions", key_of(run), "noise_4.csv")
     without_estimates = read_predictions(file).assign(estimate="").to_csv()
-    for content in ("", "video_id,label\nvideo6,3\n", without_estimates):
+    for content in ("", "video_id,label\nvideo6,3\n"):
         file.write_text(content)
         with pytest.raises(UserError, match="damaged") as refused:
             read_predictions(file)
         assert refused.value.where == str(file)
+    file.write_text(without_estimates)
     outcome = study("a")
     assert outcome.code == 2
     assert str(file) in outcome.err

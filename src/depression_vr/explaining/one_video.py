@@ -40,7 +40,7 @@ class Wanted:
     Attributes:
         methods: names of `METHODS` that suit the network.
         settings: of the methods.
-        made_from: what else the explanation depends on, written into it.
+        made_from: all that the explanation depends on, written into it.
     """
 
     methods: tuple[str, ...]

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from depression_vr.data.contents import frame_contents
 from depression_vr.explaining.chosen_video import ChosenVideo
-from depression_vr.explaining.made_from import made_from
 from depression_vr.explaining.methods import Settings
 from depression_vr.explaining.one_video import EXPLANATION, Wanted, explain_video
+from depression_vr.made_with import made_with
 from depression_vr.parallel import Bar, Tick, do_all
+from depression_vr.runs.in_words import counted
 from depression_vr.trained import TrainedNetwork
 
 log = logging.getLogger(__name__)
@@ -40,26 +42,28 @@ def explain_videos(
     Raises:
         UserError: a frame cannot be read, or the network has no such stage.
     """
-    origin = {
-        **made_from(trained),
-        "methods": list(methods),
-        "windows": windows,
-        **asdict(settings),
-    }
-    videos = [ChosenVideo(trained, row, windows) for row in rows]
-    left = [video for video in videos if _made_from(_folder(video, folder)) != origin]
-    if len(left) < len(videos):
-        log.info("%d of %d videos are explained already", len(videos) - len(left), len(videos))
+    if not rows:
+        return
+    own = {"methods": list(methods), "windows": windows, **asdict(settings)}
+    frames = frame_contents(trained.datamodule.manifest, rows)
+    left = []
+    for place, row in enumerate(rows):
+        video = ChosenVideo(trained, row, windows)
+        origin = {**made_with(trained, "explaining", frames=frames.iloc[[place]]), **own}
+        if _made_from(_folder(video, folder)) != origin:
+            left.append((video, Wanted(tuple(methods), settings, origin)))
+    if len(left) < len(rows):
+        log.info("%d of %d videos are explained already", len(rows) - len(left), len(rows))
     if not left:
         return
-    wanted = Wanted(tuple(methods), settings, origin)
-    work = partial(_explain, wanted=wanted, around=folder)
-    total = sum(len(video.windows) + len(methods) * len(video.explained) for video in left)
+    work = partial(_explain, around=folder)
+    total = sum(len(video.windows) + len(methods) * len(video.explained) for video, _ in left)
     do_all(work, left, workers=1, ticks=Bar("explaining videos", "windows", total))
-    log.info("explained %d videos in %s", len(left), folder)
+    log.info("explained %s in %s", counted(len(left), "video"), folder)
 
 
-def _explain(video: ChosenVideo, tick: Tick, *, wanted: Wanted, around: Path) -> None:
+def _explain(job: tuple[ChosenVideo, Wanted], tick: Tick, *, around: Path) -> None:
+    video, wanted = job
     explain_video(video, tick, wanted=wanted, out=_folder(video, around))
 
 

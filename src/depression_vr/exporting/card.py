@@ -1,6 +1,7 @@
 """The model card: ``README.md`` for people, ``model_card.json`` for programs."""
 
 import math
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from depression_vr.errors import UserError
 from depression_vr.exporting.formats import FILE_NAMES, Format
 from depression_vr.files import write_json, write_text
 from depression_vr.pages import templates
+from depression_vr.runs.in_words import rounded
 
-CARD, CARD_JSON = "README.md", "model_card.json"
+CARD_NAMES = CARD, CARD_JSON = "README.md", "model_card.json"
+"""A README without the other is none of ours."""
 _TITLES = {"mae": "MAE", "rmse": "RMSE", "ccc": "CCC"}
 
 
@@ -18,8 +21,16 @@ def refuse_folder(folder: Path, wanted: Format) -> None:
     """Keep what is not of an earlier export of this format: a README of somebody's, or a network's card.
 
     Raises:
-        UserError: the folder has a ``README.md`` that is no card, or a card of another file.
+        UserError: the folder has a ``README.md`` that is no card, or a card of another file; or it
+            cannot be written, which is better known before the network is converted.
     """
+    there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise UserError(
+            "nothing can be written there",
+            where=f"config key out: {there}",
+            fix="name a folder that can be written: out=FOLDER",
+        )
     card, described = folder / CARD, folder / CARD_JSON
     if card.exists() and not described.exists():
         raise UserError(
@@ -50,7 +61,7 @@ def write_card(folder: Path, facts: dict[str, Any]) -> None:
 
 
 def _shown(number: float | None) -> str:
-    return "-" if number is None or not math.isfinite(number) else f"{number:.2f}"
+    return "-" if number is None or not math.isfinite(number) else rounded(number)
 
 
 def _code(text: str) -> str:
@@ -71,7 +82,7 @@ def limits(facts: dict[str, Any]) -> list[str]:
         found.append("There is no evaluation of these weights on such clips.")
     else:
         found += _limits_of(evaluation)
-    corpora = {part["dataset"]["corpus"] for part in (training,) if part}
+    corpora = {training["dataset"]["corpus"]} if training else set()
     corpora |= {evaluation["corpus"]} if evaluation else set()
     if "synthetic" in corpora:
         found.append("The synthetic corpus is one animated portrait: its results say nothing about people.")

@@ -1,16 +1,24 @@
 """Which evaluation counts for exported weights, and what it has measured."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
+
+from pydantic.dataclasses import dataclass
 
 from depression_vr.comparison.agreement import METRICS, metrics_from_sums, subject_sums
 from depression_vr.comparison.intervals import bootstrap_intervals
 from depression_vr.errors import UserError
+from depression_vr.keys import APath, keys_of
 from depression_vr.runs.run import Run, open_run
-from depression_vr.trained import CLIP_KEYS, TrainedNetwork
+from depression_vr.taking_over import CLIP_KEYS
+from depression_vr.trained import TrainedNetwork
 
 _RESAMPLES = 9999
+
+
+@dataclass(frozen=True)
+class _Keys:
+    evaluation: APath | None
 
 
 def evaluation_facts(trained: TrainedNetwork) -> dict[str, Any] | None:
@@ -22,8 +30,9 @@ def evaluation_facts(trained: TrainedNetwork) -> dict[str, Any] | None:
     Raises:
         UserError: the evaluation that is named is of other weights or other clips, or damaged.
     """
-    if trained.config.evaluation is not None:
-        evaluated = open_run(Path(trained.config.evaluation).expanduser())
+    evaluation = keys_of(trained.config, _Keys).evaluation
+    if evaluation is not None:
+        evaluated = open_run(evaluation)
         _refuse_other_weights(evaluated, trained)
         _refuse_other_clips(evaluated, trained)
         return _measured(evaluated)
@@ -60,7 +69,6 @@ def _refuse_other_weights(evaluated: Run, trained: TrainedNetwork) -> None:
 def _measured(evaluated: Run) -> dict[str, Any]:
     metrics = evaluated.metrics()
     videos = evaluated.predictions()
-    videos["subject"] = videos["subject"].fillna("")
     sums = subject_sums(videos)
     intervals = bootstrap_intervals(sums, metrics_from_sums, _RESAMPLES)
     values = metrics_from_sums(sums.sum(axis=-1)).tolist()

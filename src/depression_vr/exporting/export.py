@@ -2,27 +2,32 @@
 
 import hashlib
 import logging
+import shutil
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from omegaconf import OmegaConf
-from pydantic import PositiveInt, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
 from depression_vr.errors import UserError
-from depression_vr.exporting.card import refuse_folder, write_card
+from depression_vr.exporting.card import CARD_NAMES, refuse_folder, write_card
 from depression_vr.exporting.checking import TOLERANCE, checked
 from depression_vr.exporting.facts import card_facts
 from depression_vr.exporting.formats import Format
 from depression_vr.exporting.frames_to_score import FramesToScore
 from depression_vr.exporting.tracing import traced
 from depression_vr.files import replacing
+from depression_vr.keys import Size
+from depression_vr.progress import waiting
 from depression_vr.trained import TrainedNetwork
 
 log = logging.getLogger(__name__)
 
-_SIZE = TypeAdapter(PositiveInt | tuple[PositiveInt, PositiveInt])
+_STAGED = ".export-"
+_SIZE: TypeAdapter[int | tuple[int, int]] = TypeAdapter(Size)
 
 
 def export(trained: TrainedNetwork, wanted: Format, folder: Path) -> Path:
@@ -46,15 +51,17 @@ def export(trained: TrainedNetwork, wanted: Format, folder: Path) -> Path:
     size = frame_size(trained)
     facts = card_facts(trained, size, wanted)
     log.info("exporting the network for frames of %dx%d pixels", *size)
-    preparation = datamodule.preparation
-    module = FramesToScore(trained.module.network, scale, datamodule.views, preparation.normalisation)
-    content = wanted.serialised(traced(module.eval(), size))
+    normalisation = datamodule.preparation.normalisation
+    module = FramesToScore(trained.module.network, scale, datamodule.views, normalisation)
+    with waiting(f"writing {wanted.file_name}"):
+        content = wanted.serialised(traced(module.eval(), size))
 
     def original(frames: Tensor) -> Tensor:
-        return trained.scores(*preparation(frames.movedim(4, 2), None))
+        return trained.scores(frames.movedim(4, 2))
 
     log.info("comparing its scores with those of the original")
-    check = checked(original, wanted.opened(content), datamodule.shape.length, size, scale.maximum)
+    with waiting("comparing"):
+        check = checked(original, wanted.opened(content), datamodule.shape.length, size, scale.maximum)
     if check.at_a_bound == check.clips:
         log.warning("warning: all %d random clips have a score at or beyond an end of the scale", check.clips)
     file = folder / wanted.file_name
@@ -65,14 +72,30 @@ def export(trained: TrainedNetwork, wanted: Format, folder: Path) -> Path:
         "sha256": hashlib.sha256(content).hexdigest(),
     }
     facts |= {"check": {"tolerance": TOLERANCE, **asdict(check)}, "file": described}
-    with replacing(file) as target:
-        target.write(content)
-        write_card(folder, facts)  # before the network takes its name: a card tells which one it is of
+    _put(folder, file.name, content, facts)
     log.info(
         "largest difference of %d random clips: %.2g points, of scores from %.1f to %.1f",
         check.clips, check.largest_difference, check.lowest, check.highest,
     )  # fmt: skip
     return file
+
+
+def _put(folder: Path, name: str, content: bytes, facts: dict[str, Any]) -> None:
+    """Network and card in their places; killed at any moment, it leaves no card beside another network.
+
+    What a killed export had not yet put there is removed by the next.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob(f"{_STAGED}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with TemporaryDirectory(prefix=_STAGED, dir=folder) as staged:
+        with replacing(Path(staged, name)) as target:
+            target.write(content)
+        write_card(Path(staged), facts)
+        for card in CARD_NAMES:
+            (folder / card).unlink(missing_ok=True)
+        for whole in (name, *reversed(CARD_NAMES)):
+            Path(staged, whole).replace(folder / whole)
 
 
 def _refuse_other_computing(trained: TrainedNetwork) -> None:

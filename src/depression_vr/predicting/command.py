@@ -1,21 +1,22 @@
 """What ``predict`` does: preprocesses what is raw, scores it, and writes tables and pages."""
 
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from pydantic import PositiveInt
+from pydantic.dataclasses import dataclass
 
+from depression_vr.building import build
 from depression_vr.data.videos import RawVideo
-from depression_vr.entry import build
 from depression_vr.errors import UserError
 from depression_vr.faces.corpus import preprocess_videos
 from depression_vr.faces.output import Output
 from depression_vr.faces.recorded import RecordedPreprocessing
-from depression_vr.intervals.applied import refuse_no_confidence
 from depression_vr.intervals.networks import intervals_for
+from depression_vr.keys import APath, Confidence, keys_of
 from depression_vr.parallel import Bar, run_jobs
 from depression_vr.predicting.console import print_predictions
 from depression_vr.predicting.inputs import FACES, ReadyVideo, found_inputs
@@ -29,10 +30,16 @@ from depression_vr.predicting.preprocessing import (
 )
 from depression_vr.predicting.results import Prediction, write_predictions
 from depression_vr.predicting.scoring import Scoring
+from depression_vr.runs.listing import unfinished
 from depression_vr.runs.run import open_run
 from depression_vr.trained import TrainedNetwork, open_trained
 
-log = logging.getLogger(__name__)
+
+@dataclass(frozen=True)
+class _Keys:
+    run: APath
+    workers: PositiveInt | None
+    confidence: Confidence
 
 
 def predict(config: DictConfig, overrides: Sequence[str], out: Path) -> bool:
@@ -50,16 +57,16 @@ def predict(config: DictConfig, overrides: Sequence[str], out: Path) -> bool:
         UserError: there is nothing to predict for, or something is missing that every video needs.
         pydantic.ValidationError: a setting is refused.
     """
-    refuse_no_confidence(config.confidence)
+    keys = keys_of(config, _Keys)
     limits, report = build(config.decline), build(config.report)
-    recorded = trained_on(open_run(Path(config.run)))
+    recorded = trained_on(open_run(keys.run))
     inputs = found_inputs(_input(config), out)
     raw = [video for video in inputs if isinstance(video, RawVideo)]
-    chosen = chosen_preprocessing(config, overrides, recorded) if raw else None
     trained = open_trained(config, overrides)
+    chosen = chosen_preprocessing(config, overrides, recorded) if raw else None
     scoring = Scoring(
         trained=trained,
-        intervals=intervals_for(trained.run, trained.module, trained.datamodule, config.confidence),
+        intervals=intervals_for(trained.run, trained.module, trained.datamodule, keys.confidence),
         recorded=recorded,
         limits=limits,
         by_hand=chosen is not None and chosen.origin == "given by hand",
@@ -71,7 +78,7 @@ def predict(config: DictConfig, overrides: Sequence[str], out: Path) -> bool:
     if chosen is not None:
         if recorded is not None and chosen.origin == "recorded":
             warn_of_other_packages(recorded)
-        ready, unusable = _preprocessed(raw, chosen, out, config.workers)
+        ready, unusable = _preprocessed(raw, chosen, out, keys.workers)
     predictions = [*_scored(scoring, ready), *unusable]
     predictions.sort(key=lambda prediction: prediction.video_id)
     facts = _facts(trained, scoring, chosen, recorded)
@@ -122,7 +129,7 @@ def _preprocessed(
 def _scored(scoring: Scoring, videos: Sequence[ReadyVideo]) -> Iterator[Prediction]:
     windows = sum(map(scoring.windows, videos))
     jobs = run_jobs(scoring.predict, videos, workers=1, ticks=Bar("Windows", "windows", windows))
-    with closing(jobs) as ended:
+    with scoring.trained.evaluating(), closing(jobs) as ended:
         for end in ended:
             if end.result is not None:
                 yield end.result
@@ -146,6 +153,7 @@ def _facts(
     """What all predictions of a call have in common."""
     return {
         "run": str(trained.run.folder.absolute()),
+        "unfinished": unfinished(trained.run),
         "network": trained.config.network,
         "checkpoint": str(trained.checkpoint),
         "weights": scoring.weights,

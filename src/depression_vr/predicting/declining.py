@@ -13,14 +13,15 @@ from depression_vr.predicting.inputs import ReadyVideo
 
 _WIDTH = "face_width_mean"
 _ANGLES = ("yaw_mean", "pitch_mean")
-_TWO_SIDED = ("brightness_mean", *_ANGLES)
+_SHARPNESS = "sharpness_mean"
+_TWO_SIDED = (_SHARPNESS, "brightness_mean", *_ANGLES)  # noise is sharp
 _CHECKED = {
     FRAMES: ("frames with the face", ""),
     "written_rate": ("share of the frames that show the face", ""),
     _WIDTH: ("width of the face in the video", "pixels"),
     "score_mean": ("detection score", ""),
     "confidence_mean": ("confidence of the landmarks", ""),
-    "sharpness_mean": ("sharpness of the face", "variance of the Laplacian"),
+    _SHARPNESS: ("sharpness of the face", "variance of the Laplacian"),
     "brightness_mean": ("brightness of the face", "mean luma, 0 to 255"),
     "yaw_mean": ("turn of the head to the side, yaw", "degrees"),
     "pitch_mean": ("turn of the head up, pitch", "degrees"),
@@ -44,7 +45,8 @@ class Limits:
             shorter videos, for their `quantile`.
         least_face_width: a narrower face is too small, in pixels of the video, whatever training saw.
         quantile: of the training videos, which bounds what training saw; at the upper end 1 - quantile.
-        margin: by which share a video may lie outside these bounds.
+        margin: by which share a video may lie outside these bounds; of sharpness, a variance, the square
+            root may.
         angle_margin: by how many degrees the head's turn may.
         other_settings: decline frames that were made with other settings than those of the training.
     """
@@ -152,8 +154,10 @@ def _bounds(name: str, seen: Mapping[str, float] | None, limits: Limits) -> tupl
     if seen is None:
         return least, None
     low, high = seen[f"{limits.quantile:g}"], seen[f"{1 - limits.quantile:g}"]
-    below, above = limits.margin * abs(low), limits.margin * abs(high)
     if name in _ANGLES:
-        below = above = limits.angle_margin
-    low -= below
-    return low if least is None else max(low, least), high + above if name in _TWO_SIDED else None
+        low, high = low - limits.angle_margin, high + limits.angle_margin
+    elif name == _SHARPNESS:
+        low, high = low * max(0, 1 - limits.margin) ** 2, high * (1 + limits.margin) ** 2
+    else:
+        low, high = low - limits.margin * abs(low), high + limits.margin * abs(high)
+    return low if least is None else max(low, least), high if name in _TWO_SIDED else None

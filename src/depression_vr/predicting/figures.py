@@ -8,11 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from depression_vr.faces.reporting.contact_sheet import STATE_COLOURS, timeline
+from depression_vr.palette import GREY, PALETTE
 from depression_vr.predicting.results import Estimate
-from depression_vr.runs.bands import BDI_BANDS
-from depression_vr.svg_figures import GREY, svg
+from depression_vr.runs.bands import stretches
+from depression_vr.svg_figures import svg
 
-_SCORE = "#2f7fd1"
+_SCORE = PALETTE[0]
 _WIDTH = 9.0
 _MARGIN = 4.0  # points above and below what is shown
 
@@ -46,17 +47,13 @@ def score_timeline(estimate: Estimate) -> str:
 def _draw_bands(axes: Axes) -> None:
     """BDI-II's severity bands as far as they are in view."""
     low, high = axes.get_ylim()
-    below = low
-    for name, highest in BDI_BANDS:
-        above = min(highest + 0.5, high)
-        if above > below:
-            axes.text(
-                1.01, (below + above) / 2, name, transform=axes.get_yaxis_transform(), va="center",
-                color=GREY, fontsize=9,
-            )  # fmt: skip
-            if above < high:
-                axes.axhline(above, color=GREY, lw=0.6, ls=":")
-            below = above
+    for name, begins, stops in stretches(low, high):
+        axes.text(
+            1.01, (begins + stops) / 2, name, transform=axes.get_yaxis_transform(), va="center",
+            color=GREY, fontsize=9,
+        )  # fmt: skip
+        if stops < high:
+            axes.axhline(stops, color=GREY, lw=0.6, ls=":")
 
 
 def track_quality(quality: pd.DataFrame) -> str:

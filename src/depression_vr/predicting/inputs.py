@@ -110,10 +110,11 @@ def found_inputs(path: Path, out: Path) -> tuple[RawVideo, ...] | tuple[ReadyVid
     try:
         return videos_in(path)
     except UserError as error:
-        error.fix = (
-            "name a video file, a folder of videos, a folder with the frames of one video, "
-            "or a folder that `preprocess` has filled"
-        )
+        if not error.problems:  # there is no video
+            error.fix = (
+                "name a video file, a folder of videos, a folder that `preprocess` has filled, "
+                "or a folder with the frames of one video; of frames from elsewhere one video at a time"
+            )
         raise
 
 

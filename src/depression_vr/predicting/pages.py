@@ -15,6 +15,7 @@ from depression_vr.predicting.inputs import PREDICTIONS, ReadyVideo
 from depression_vr.predicting.pictures import Picture
 from depression_vr.predicting.results import Prediction
 from depression_vr.runs.bands import NO_DIAGNOSIS
+from depression_vr.runs.in_words import rounded, with_minus
 
 
 def write_video_page(
@@ -59,9 +60,13 @@ def _doubt(prediction: Prediction) -> str | None:
     return None if estimate is None or estimate.low is None else estimate.interval_note
 
 
+def _points(score: float) -> str:
+    return with_minus(rounded(score, 1))
+
+
 def _template(name: str) -> jinja2.Template:
     environment = templates("depression_vr.predicting")
-    environment.filters.update(clock=clock, quoted=quote)
+    environment.filters.update(clock=clock, points=_points, quoted=quote, with_minus=with_minus)
     environment.globals.update(
         note=NO_DIAGNOSIS,
         state_colours={state: f"rgb{colour}" for state, colour in STATE_COLOURS.items()},

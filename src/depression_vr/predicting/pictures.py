@@ -11,6 +11,7 @@ from torch import nn
 
 from depression_vr.errors import UserError
 from depression_vr.explaining.attributions import attribute, methods_for, refuse_other_methods
+from depression_vr.explaining.choosing import spread
 from depression_vr.explaining.pictures.heat import heat, shown
 from depression_vr.explaining.timeline import timeline
 from depression_vr.predicting.inputs import ReadyVideo
@@ -56,9 +57,7 @@ class Pictures:
             UserError: a frame cannot be read.
         """
         cut = trained.datamodule.video(video.frames)
-        windows = list(cut)
-        places = np.unique(np.linspace(0, len(windows) - 1, min(self.most, len(windows))).round().astype(int))
-        chosen = [windows[place] for place in places]
+        chosen = spread(list(cut), self.most)
         found = [attribute(trained, self.method, cut, window) for window in chosen]
         joined = timeline(chosen, found)
         importance = shown(joined)

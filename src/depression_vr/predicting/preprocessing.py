@@ -7,12 +7,14 @@ from typing import Any, Literal
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
+from pydantic.dataclasses import dataclass as checked_dataclass
 
-from depression_vr.entry import build
+from depression_vr.building import build
 from depression_vr.errors import Problem, UserError
-from depression_vr.faces.fingerprint import VERSION, differences, made_with
+from depression_vr.faces.fingerprint import VERSION, differences, settings_in_common
 from depression_vr.faces.pipeline import Preprocessing, package_versions
 from depression_vr.faces.recorded import RecordedPreprocessing, read_recorded
+from depression_vr.keys import FrameRate, keys_of
 from depression_vr.runs.run import Run
 
 log = logging.getLogger(__name__)
@@ -27,6 +29,11 @@ _TARGETS = {
 _OPENFACE = "OpenFaceTracking"
 _BY_HAND = ("faces", "crops", "fps")
 _GIVE_BY_HAND = "name the settings, as `preprocess` takes them: faces=dlib (and crops.KEY=..., fps=...)"
+
+
+@checked_dataclass(frozen=True)
+class _Keys:
+    fps: FrameRate | None
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,7 @@ def chosen_preprocessing(
     Raises:
         UserError: nothing is recorded, or not one way for all videos, or a setting is given without
             ``faces``; or a setting is refused.
+        pydantic.ValidationError: the frame rate is refused.
     """
     keys = [override.key_or_group for override in OverridesParser.create().parse_overrides(list(overrides))]
     given = [key for key in keys if key.split(".")[0] in _BY_HAND]
@@ -75,7 +83,7 @@ def chosen_preprocessing(
                 fix="name that too, such as faces=dlib, or leave all out for what the run has recorded",
             )
         return ChosenPreprocessing(_rebuilt(_settings(recorded)), "recorded")
-    by_hand = Preprocessing(build(config.faces), build(config.crops), config.fps)
+    by_hand = Preprocessing(build(config.faces), build(config.crops), keys_of(config, _Keys).fps)
     if recorded is None or recorded.settings is None:
         return ChosenPreprocessing(by_hand, "given by hand")
     differing = tuple(map(str, differences(recorded.settings, settings_of_frames(by_hand))))
@@ -84,7 +92,7 @@ def chosen_preprocessing(
 
 def settings_of_frames(settings: Preprocessing) -> dict[str, Any]:
     """What a record holds as ``settings`` of videos that are made so."""
-    return {"version": VERSION, **made_with(settings.tracker, settings.crops, settings.fps)}
+    return {"version": VERSION, **settings_in_common(settings.tracker, settings.crops, settings.fps)}
 
 
 def warn_of_other_packages(recorded: RecordedPreprocessing) -> None:
@@ -112,14 +120,16 @@ def _settings(recorded: RecordedPreprocessing | None) -> Mapping[str, Any]:
             "the run does not know how its training videos were preprocessed, so raw videos cannot be "
             "preprocessed alike: " + _why(recorded),
             where="config key run",
-            fix=f"give ready frames; or {_GIVE_BY_HAND}, and mind that the network saw other frames",
+            fix="if you know how, say so in the keys of `preprocess`, such as faces=dlib (crops.KEY=..., "
+            "fps=...): the nearer to the training's frames, the better. Or name frames that are ready: "
+            "input=FOLDER",
         )
     return recorded.settings
 
 
 def _why(recorded: RecordedPreprocessing | None) -> str:
     if recorded is None:
-        return "it was imported, or recorded before that was noted"
+        return "it was imported, or trained by a version that did not record it"
     return "its frames came without the summaries that `preprocess` writes"
 
 

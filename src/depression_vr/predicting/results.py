@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from textwrap import indent
 from typing import Any, Literal
 
 import pandas as pd
@@ -10,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from depression_vr.data.naming import read_name
-from depression_vr.files import write_csv, write_json
+from depression_vr.files import json_text, replacing, write_csv, write_json
 from depression_vr.predicting.declining import Check
 from depression_vr.predicting.inputs import PREDICTIONS
 from depression_vr.runs.bands import NO_DIAGNOSIS
@@ -19,7 +20,7 @@ _VIDEO = "prediction.json"
 _PAGE = "index.html"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class WindowScore:
     """One window of a video.
 
@@ -126,8 +127,14 @@ def write_predictions(out: Path, predictions: Sequence[Prediction], facts: Mappi
         predictions: of all videos.
         facts: what they were made with.
     """
-    videos = [_plain(prediction) for prediction in predictions]
-    write_json(out / f"{PREDICTIONS}.json", {"note": NO_DIAGNOSIS, **facts, "videos": videos})
+    begun = json_text({"note": NO_DIAGNOSIS, **facts}).removesuffix("\n}")
+    # not all at once: of 10,000 videos it takes gigabytes
+    with replacing(out / f"{PREDICTIONS}.json") as file:
+        file.write(f'{begun},\n  "videos": ['.encode())
+        for number, prediction in enumerate(predictions):
+            video = indent(json_text(_plain(prediction)), "    ")
+            file.write(f"{',' if number else ''}\n{video}".encode())
+        file.write(b"\n  ]\n}\n")
     write_csv(out / f"{PREDICTIONS}.csv", pd.DataFrame([_row(each) for each in predictions], dtype=object))
 
 

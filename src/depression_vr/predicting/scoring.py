@@ -17,8 +17,8 @@ from depression_vr.data.clips import ClipShape, evaluation_windows
 from depression_vr.faces.output import QUALITY
 from depression_vr.faces.recorded import RecordedPreprocessing
 from depression_vr.intervals.applied import Intervals
-from depression_vr.intervals.calibration import CONFIDENCE
 from depression_vr.intervals.networks import weights_digest
+from depression_vr.made_with import made_with
 from depression_vr.parallel import Tick
 from depression_vr.predicting.declining import Check, Limits, checks, other_settings, unchecked
 from depression_vr.predicting.inputs import ReadyVideo
@@ -32,9 +32,8 @@ from depression_vr.predicting.results import (
     write_prediction,
 )
 from depression_vr.runs.bands import BDI_MAXIMUM, severity_band
-from depression_vr.runs.percent import percent
 from depression_vr.runs.results import spread
-from depression_vr.trained import CLIP_KEYS, TrainedNetwork
+from depression_vr.trained import TrainedNetwork
 
 _SEVERAL = 0.05  # of the frames; fewer can be false detections
 
@@ -70,13 +69,7 @@ class Scoring:
     def interval_facts(self) -> dict[str, Any]:
         """What there is around the estimates, or why there is nothing, and what one has to know of it."""
         calibration, confidence = self.intervals.calibration, self.intervals.confidence
-        remarks = [] if calibration is None else list(calibration.remarks)
-        if calibration is not None and calibration.is_few and confidence != CONFIDENCE:
-            remarks.append(
-                f"{calibration.counted} are few: what intervals of {percent(confidence)} really cover varies "
-                f"by {calibration.deviation(confidence):.0%} (standard deviation) from calibration to "
-                "calibration"
-            )
+        remarks = [] if calibration is None else list(calibration.remarks(confidence))
         return {"confidence": confidence, "reason": self.intervals.reason, "remarks": remarks}
 
     def windows(self, video: ReadyVideo) -> int:
@@ -195,8 +188,8 @@ class Scoring:
         yield from filter(None, (self.intervals.reason, *self.interval_facts["remarks"]))
 
     def _made_from(self, video: ReadyVideo) -> dict[str, Any]:
-        """What decides the prediction and its page."""
-        return {"frames": _state(video), **self._made_with}
+        """What decides the prediction; not all that decides how its page looks, which other pages share."""
+        return {**self._made_with, "frames": _state(video)}
 
     @cached_property
     def weights(self) -> str:
@@ -210,12 +203,8 @@ class Scoring:
 
     @cached_property
     def _made_with(self) -> dict[str, Any]:
-        clips: Any = OmegaConf.to_container(self.trained.config.data, resolve=True)
         return {
-            "weights": self.weights,
-            "maximum": self.maximum,
-            "precision": self.trained.config.precision,
-            "clips": {key: clips[key] for key in CLIP_KEYS},
+            **made_with(self.trained, "explaining", "intervals", "predicting"),
             "limits": asdict(self.limits),
             "training": None if self.recorded is None else self.recorded.as_dict(),
             "by_hand": self.by_hand,

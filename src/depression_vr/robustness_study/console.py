@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from depression_vr.robustness_study.conditions import CLEAN
+from depression_vr.runs.in_words import rounded
 
 
 def print_study(table: pd.DataFrame, written: Sequence[Path]) -> None:
@@ -17,7 +18,7 @@ def print_study(table: pd.DataFrame, written: Sequence[Path]) -> None:
     console = Console(highlight=False)
     for run, rows in table.groupby("run", sort=False):
         clean = rows[rows["degradation"] == CLEAN].iloc[0]
-        told = f"MAE {clean['mae']:.2f}, CCC {clean['ccc']:.2f} over {clean['n']} videos as they are"
+        told = f"MAE {clean['mae']:.2f}, CCC {rounded(clean['ccc'])} over {clean['n']} videos as they are"
         console.print(Text(f"{run}: {told}"))
         if clean["substituted_frames"]:
             told = (
@@ -45,6 +46,6 @@ def _table(worst: pd.DataFrame) -> Table:
             f"{row['mae']:.2f}",
             f"{row['mae_low']:.2f} to {row['mae_high']:.2f}" if has_interval else "none",
             f"{row['mae_change']:+.2f}",
-            f"{row['ccc']:.2f}",
+            rounded(row["ccc"]),
         )
     return table

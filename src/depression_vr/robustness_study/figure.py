@@ -14,10 +14,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from depression_vr.files import replacing
+from depression_vr.palette import PALETTE
 from depression_vr.robustness_study.conditions import CLEAN, DEGRADATIONS
 
 _COLUMNS = 4
-_COLOURS = ("#2f7fd1", "#d1660a", "#1f9673", "#8f6bd0", "#d6487e", "#9a7420", "#1391ab", "#7a8a1c", "#7f8790")
 _MARKERS = "oDs^*vhP"
 _GREY = "#606060"
 _MOST_WITH_INTERVALS = 3
@@ -107,7 +107,7 @@ def _mean_predictor_lines(
 
 
 def _look(place: int) -> tuple[str, str]:
-    return _COLOURS[place % len(_COLOURS)], _MARKERS[place % len(_MARKERS)]
+    return PALETTE[place % len(PALETTE)], _MARKERS[place % len(_MARKERS)]
 
 
 def _legend(runs: Sequence[str], has_mean_predictor: bool, has_intervals: bool) -> list[Artist]:

@@ -1,7 +1,6 @@
 """What a network loses under each condition."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,34 +8,8 @@ import pandas as pd
 
 from depression_vr.comparison.agreement import METRICS, metrics_from_sums, subject_sums
 from depression_vr.comparison.intervals import bootstrap_intervals
-from depression_vr.errors import UserError
 from depression_vr.robustness_study.conditions import DEGRADATIONS, Condition
 from depression_vr.runs.results import agreement
-
-_NAMES = ("video_id", "partition", "subject", "task", "recording")
-_NUMBERS = ("label", "estimate", "substituted_frames")
-
-
-def read_predictions(file: Path) -> pd.DataFrame:
-    """Predictions per video, names as text.
-
-    Raises:
-        UserError: the file is damaged.
-    """
-    types: Any = dict.fromkeys(_NAMES, str) | dict.fromkeys(_NUMBERS, float)
-    try:
-        videos = pd.read_csv(file, dtype=types, keep_default_na=False)
-        lacking = [name for name in types if name not in videos]
-        wrong = f"it lacks {', '.join(lacking)}" if lacking else ""
-        if not wrong and not np.isfinite(videos[[*_NUMBERS]]).all(axis=None):
-            wrong = "a number is not finite"
-    except ValueError as error:
-        wrong = str(error)
-    if wrong:
-        raise UserError(
-            f"this file is damaged: {wrong}", where=str(file), fix="delete it to have it made anew"
-        )
-    return videos
 
 
 def measured(

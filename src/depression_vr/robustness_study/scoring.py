@@ -1,7 +1,5 @@
 """Runs a trained network over degraded windows, otherwise as `evaluate` does."""
 
-from contextlib import nullcontext
-
 import numpy as np
 import pandas as pd
 import torch
@@ -11,7 +9,6 @@ from depression_vr.data.datasets import EvaluationWindows
 from depression_vr.data.manifest import Manifest
 from depression_vr.data.reader import ClipReader, ReadClip
 from depression_vr.degradation.base import Degradation, DegradedVideo
-from depression_vr.memory import freed_memory_kept
 from depression_vr.parallel import Tick
 from depression_vr.runs.results import video_table
 from depression_vr.trained import TrainedNetwork
@@ -70,7 +67,7 @@ def score_degraded(
         windows a neighbour stands for.
 
     Raises:
-        UserError: a frame cannot be read.
+        UserError: a frame cannot be read, or what became of the evaluation.
     """
     datamodule = trained.datamodule
     windows = datamodule.windows(datamodule.evaluate_on)
@@ -84,15 +81,12 @@ def score_degraded(
             seed=seed,
         )
     rows: list[tuple[int, float, int]] = []
-    with freed_memory_kept() if trained.device.type == "cpu" else nullcontext():
+    with trained.evaluating():
         for read in datamodule.evaluation_loader(windows):
             batch = datamodule.on_before_batch_transfer(read, 0)
-            clips = batch.clips.to(trained.device, non_blocking=True)
-            seen = datamodule.on_after_batch_transfer(batch._replace(clips=clips), 0)
-            estimates = trained.scores(*seen.views).double()
-            columns = (batch.video, estimates, batch.substituted)
+            columns = (batch.video, trained.scores(batch.clips).double(), batch.substituted)
             rows += zip(*(column.tolist() for column in columns), strict=True)
-            for _ in range(len(clips)):
+            for _ in batch.video:
                 tick()
     scored = pd.DataFrame(rows, columns=["video", "estimate", "substituted"])
     video_ids = datamodule.manifest.table["video_id"].to_numpy()

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +9,21 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from depression_vr.data.contents import frame_contents
 from depression_vr.errors import Problem, UserError
 from depression_vr.face_places import face_places
-from depression_vr.faces.aligning.template_regions import outlines
 from depression_vr.files import write_csv, write_json
+from depression_vr.made_with import made_with
 from depression_vr.parallel import Bar, Tick, do_all
 from depression_vr.robustness_study.conditions import Condition
-from depression_vr.robustness_study.measures import read_predictions
 from depression_vr.robustness_study.opening import StudiedRun
 from depression_vr.robustness_study.scoring import score_degraded
 from depression_vr.runs.bands import NO_DIAGNOSIS
-from depression_vr.settings import determining_settings
+from depression_vr.runs.predictions import read_predictions
+from depression_vr.settings import changed
 
 _MOST_NAMED = 5
+_FINITE = ("label", "estimate", "substituted_frames")
 
 
 class _Made(BaseModel):
@@ -67,11 +68,12 @@ class Study:
         return self.folder / "predictions" / run.key / condition.file
 
     def begin(self) -> None:
-        """Write down what the predictions are made with.
+        """Write down what the predictions are made with; for that the frames are read once.
 
         Raises:
-            UserError: the folder holds predictions that were made with other settings, or nobody knows how;
-                or two runs of one name and with the same weights have different settings.
+            UserError: the folder holds predictions that were made with other settings, of other frames or by
+                other code, or nobody knows how; or two runs of one name and with the same weights have
+                different settings.
         """
         before = self._facts_before()
         facts: dict[str, dict[str, Any]] = {}
@@ -86,37 +88,33 @@ class Study:
                 known = None
                 self._refuse_predictions_of_unknown(run)
             if known is not None:
-                differences = _differences(known, facts_of_run["settings"])
-                problems += [Problem(run.label, difference) for difference in differences]
+                problems += [
+                    Problem(run.label, f"{key} was {was}, and is {now}")
+                    for key, was, now in changed(known, facts_of_run["settings"])
+                ]
             facts[run.key] = facts_of_run
         if problems:
             raise UserError(
-                "what is there was made with other settings:",
+                "what is there was made otherwise:",
                 problems=problems[:_MOST_NAMED],
                 where=str(self.folder),
-                fix="go on with those settings, or write to another folder with hydra.run.dir=FOLDER",
+                fix="go on as it was begun, or write to another folder with hydra.run.dir=FOLDER",
             )
         write_json(self.facts_file, {"note": NO_DIAGNOSIS, "runs": before | facts})
 
     def _facts(self, run: StudiedRun) -> dict[str, Any]:
         trained = run.trained
         manifest = trained.datamodule.manifest
-        drawn = repr([(name, polygon.round(6).tolist()) for name, polygon in outlines()])
+        frames = frame_contents(manifest, manifest.rows(trained.datamodule.evaluate_on))
+        also = ("degradation", "robustness_study/conditions.py", "robustness_study/scoring.py")
         return {
             "folder": str(trained.run.folder.absolute()),
             "checkpoint": str(trained.checkpoint.absolute()),
             "corpus": manifest.corpus,
             "partition": trained.datamodule.evaluate_on,
             "mean_predictor": run.mean_predictor,
-            "settings": determining_settings(trained.config)
-            | {
-                "weights": run.trained.checkpoint_digest,
-                "corpus": manifest.fingerprint(),
-                "face": str(self._places(run).tolist()),
-                "face regions": sha256(drawn.encode()).hexdigest(),
-                "seed": str(self.seed),
-                "tf32": str(trained.config.tf32),
-            },
+            "settings": made_with(trained, *also, frames=frames)
+            | {"face": str(self._places(run).tolist()), "seed": str(self.seed)},
         }
 
     def _places(self, run: StudiedRun) -> np.ndarray:
@@ -182,14 +180,8 @@ class Study:
             UserError: a file is damaged.
         """
         return {
-            condition: read_predictions(self.predictions_file(run, condition))
+            condition: read_predictions(
+                self.predictions_file(run, condition), _FINITE, "delete it to have it made anew"
+            )
             for condition in self.conditions
         }
-
-
-def _differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    return [
-        f"{key} was {before.get(key, 'not set')}, and is {now.get(key, 'not set')}"
-        for key in sorted(before.keys() | now.keys())
-        if before.get(key) != now.get(key)
-    ]

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
+from depression_vr.data.contents import frame_contents
 from depression_vr.data.synthetic.corpus import SyntheticCorpus
 from depression_vr.explaining.choosing import spread_over_scores
-from depression_vr.explaining.made_from import made_from
 from depression_vr.explaining.methods import Settings
 from depression_vr.explaining.partition.looking import Looking
 from depression_vr.explaining.partition.settings import PartitionSettings
@@ -24,6 +24,7 @@ from depression_vr.explaining.partition.writing import (
     write_summary,
 )
 from depression_vr.face_places import face_places
+from depression_vr.made_with import made_with
 from depression_vr.parallel import Bar, Tick, do_all
 from depression_vr.trained import TrainedNetwork
 
@@ -116,8 +117,10 @@ def _found_with(looking: Looking) -> dict[str, Any]:
     wanted = asdict(looking.wanted)
     wanted["sanity"].pop("videos")
     wanted.pop("resamples")
+    manifest = looking.trained.datamodule.manifest
+    frames = frame_contents(manifest, manifest.rows(looking.wanted.partition))
     return {
-        **made_from(looking.trained),
+        **made_with(looking.trained, "explaining", frames=frames),
         "methods": looking.methods,
         "how": asdict(looking.how),
         **wanted,

@@ -11,10 +11,10 @@ from matplotlib.patches import Polygon
 from depression_vr.explaining.partition.bands import Band
 from depression_vr.explaining.pictures.canvas import canvas
 from depression_vr.faces.aligning.template_regions import REGIONS, outlines
+from depression_vr.palette import GREY, PALETTE
+from depression_vr.runs.in_words import counted
 
 MAP_COLOURS = "inferno"
-COLOURS = ("#2f7fd1", "#d1660a", "#1f9673", "#8f6bd0", "#d6487e", "#9a7420", "#1391ab", "#7a8a1c")
-GREY = "#808080"
 _MOST_SHOWN = 99.5  # percentile: one bright pixel would leave the rest dark
 
 
@@ -33,7 +33,7 @@ def band_maps(bands: Sequence[Band], method: int, name: str, places: np.ndarray)
     highest = max(np.percentile(density, _MOST_SHOWN) for density in densities)
     for column, (band, density) in enumerate(zip(bands, densities, strict=True)):
         face, over = axes[:, column]
-        face.set_title(f"{band.name}\n{band.videos} video{'' if band.videos == 1 else 's'}", fontsize=10)
+        face.set_title(f"{band.name}\n{counted(band.videos, 'video')}", fontsize=10)
         height, width = density.shape
         for ax in (face, over):
             ax.imshow(np.clip(band.face / 255, 0, 1), extent=(0, 1, 1, 0), aspect=height / width)
@@ -71,12 +71,12 @@ def densities(table: pd.DataFrame) -> Figure:
         for place, band in enumerate(bands):
             rows = table[(table["method"] == method) & (table["band"] == band)]
             x = np.arange(len(REGIONS)) + (place - (len(bands) - 1) / 2) * width
-            label = f"{band} ({rows['videos'].iloc[0]} videos)"
+            label = f"{band} ({counted(rows['videos'].iloc[0], 'video')})"
             panel.bar(
                 x,
                 rows["density"],
                 0.92 * width,
-                color=GREY if place == 0 else COLOURS[place - 1],
+                color=GREY if place == 0 else PALETTE[place - 1],
                 label=label,
             )
             ends = abs(rows[["density_low", "density_high"]].sub(rows["density"], axis=0).to_numpy().T)

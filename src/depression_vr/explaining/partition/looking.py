@@ -1,9 +1,9 @@
 """What is kept of each video of a partition: a mean map per method, shares of regions, sanity checks."""
 
 import copy
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import islice
 
 import cv2
@@ -23,7 +23,6 @@ from depression_vr.explaining.sanity.parts import parts
 from depression_vr.explaining.sanity.randomised import cascade
 from depression_vr.faces.aligning.template_regions import region_masks
 from depression_vr.learning.score_regression import ScoreRegression
-from depression_vr.models.inference import for_inference
 from depression_vr.trained import TrainedNetwork
 
 _CLIPS_FOR_STATISTICS = 8
@@ -148,7 +147,7 @@ class Looking:
             clip.permute(0, 2, 3, 1).numpy(),
             importance,
             {method: [each[method] for each in others] for method in self.methods},
-            self._scores(video),
+            self._scores,
             masks,
         )
 
@@ -157,24 +156,13 @@ class Looking:
         module._modules = {**module._modules, "network": network}
         return module
 
-    @cached_property
-    def _fast(self) -> nn.Module:
-        with self.trained.computing():
-            return for_inference(self.trained.module.network)
-
-    def _scores(self, video: VideoWindows) -> Callable[[Iterable[np.ndarray]], np.ndarray]:
+    def _scores(self, clips: Iterable[np.ndarray]) -> np.ndarray:
         """Scores of clips, not bounded: at 0 a bound would hide that they move."""
-
-        def scores(clips: Iterable[np.ndarray]) -> np.ndarray:
-            coming, found = iter(clips), list[float]()
-            while batch := [*islice(coming, self.how.at_once)]:
-                pixels = torch.from_numpy(np.stack(batch)).permute(0, 1, 4, 2, 3)
-                with self.trained.computing():
-                    y = self._fast(*video.views(pixels, self.trained.device))
-                    found += self.trained.module.scale.unbounded_score(y.float()).tolist()
-            return np.array(found)
-
-        return scores
+        coming, found = iter(clips), list[float]()
+        while batch := [*islice(coming, self.how.at_once)]:
+            y = self.trained.outputs(torch.from_numpy(np.stack(batch)).permute(0, 1, 4, 2, 3))
+            found += self.trained.module.scale.unbounded_score(y).tolist()
+        return np.array(found)
 
 
 @lru_cache(maxsize=4)

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from depression_vr.explaining.partition.figures import COLOURS, GREY
 from depression_vr.explaining.partition.sanity_tables import ANOTHER_VIDEO
 from depression_vr.explaining.pictures.canvas import canvas
 from depression_vr.explaining.sanity.checking import RANDOM, displaced_name
+from depression_vr.palette import GREY, PALETTE
 
 
 def curve_figure(curves: pd.DataFrame, names: Sequence[str]) -> Figure:
@@ -24,8 +24,8 @@ def curve_figure(curves: pd.DataFrame, names: Sequence[str]) -> Figure:
     titles = {"deletion": "replaced", "insertion": "shown, the rest replaced"}
     for column, name in enumerate(names):
         looks = {
-            name: (COLOURS[0], "-", "by importance"),
-            displaced_name(name): (COLOURS[1], "--", "map displaced"),
+            name: (PALETTE[0], "-", "by importance"),
+            displaced_name(name): (PALETTE[1], "--", "map displaced"),
             RANDOM: (GREY, ":", "random blocks"),
         }
         for row, (curve, what) in enumerate(titles.items()):
@@ -55,7 +55,7 @@ def replaced_figure(table: pd.DataFrame) -> Figure:
     ):
         values, low, high = (table[column] / per for column in ("distance", "low", "high"))
         y = np.arange(len(table))
-        panel.barh(y, values, color=COLOURS[0])
+        panel.barh(y, values, color=PALETTE[0])
         panel.errorbar(values, y, xerr=[values - low, high - values], fmt="none", ecolor="black", capsize=2)
         panel.set_xlabel(unit)
         panel.locator_params(axis="x", nbins=5)
@@ -77,7 +77,7 @@ def randomised_figure(table: pd.DataFrame) -> Figure:
             ends = abs(rows[["low", "high"]].sub(rows["mean"], axis=0).to_numpy().T)
             name = method.replace("_", " ")
             panel.errorbar(
-                range(len(parts)), rows["mean"], ends, marker="o", capsize=2, color=COLOURS[place], label=name
+                range(len(parts)), rows["mean"], ends, marker="o", capsize=2, color=PALETTE[place], label=name
             )
             other = table[
                 (table["method"] == method)
@@ -85,7 +85,7 @@ def randomised_figure(table: pd.DataFrame) -> Figure:
                 & (table["measure"] == measure)
             ]
             for level in other["mean"]:
-                panel.axhline(level, color=COLOURS[place], linestyle=":", linewidth=1)
+                panel.axhline(level, color=PALETTE[place], linestyle=":", linewidth=1)
         panel.axhline(0, color="black", linewidth=0.6)
         panel.set_xticks(range(len(parts)), parts, rotation=30, ha="right")
         panel.set_xlabel("randomised from the output to here (dotted: map of another video)", fontsize=8)

@@ -104,7 +104,8 @@ def randomised_table(
     Returns:
         ``method, randomised, measure, videos, mean, low, high``. Maps that are constant have no correlation
         and do not count; nor does the structural similarity of other videos, whose faces lie elsewhere.
-        A video's other one is the next of another subject; pairs overlap: their interval is too short.
+        Videos of others are compared in pairs, each subject with one other subject only: pairs of subjects
+        are independent, and what the bootstrap draws. ``videos`` counts the pairs there.
     """
     rows = []
     pairs = [*_pairs(subjects)]
@@ -123,13 +124,10 @@ def randomised_table(
 
 
 def _pairs(subjects: pd.Series) -> Iterator[tuple[int, int]]:
-    """Every video's place and that of the next one of another subject, behind the last the first again."""
-    of = subjects.tolist()
-    for one, subject in enumerate(of):
-        following = ((one + step) % len(of) for step in range(1, len(of)))
-        other = next((place for place in following if of[place] != subject), None)
-        if other is not None:
-            yield one, other
+    """Places of pairs of videos, of subjects that follow each other two by two: none has a second partner."""
+    places = [np.flatnonzero(subjects == subject).tolist() for subject in subjects.unique()]
+    for videos, others in zip(places[::2], places[1::2], strict=False):
+        yield from zip(videos, others, strict=False)
 
 
 def _where_defined(

@@ -1,12 +1,13 @@
 """What is to be done for a partition."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from depression_vr.face_places import face_places
+from depression_vr.keys import keys_of
 
 _Fraction = Annotated[float, Field(ge=0, le=1)]
 _Place = tuple[_Fraction, _Fraction]
@@ -56,9 +57,7 @@ class PartitionSettings:
             pydantic.ValidationError: a setting is refused.
             UserError: the places of eyes and mouth make no face.
         """
-        keys = list(cls.__dataclass_fields__)
-        plain: Any = OmegaConf.to_container(OmegaConf.masked_copy(config, keys), resolve=True)
-        wanted = cls(**plain)
+        wanted = keys_of(config, cls)
         if wanted.face is not None:
             face_places(wanted.face, corpus="")  # refuses them before anything is looked at
         return wanted

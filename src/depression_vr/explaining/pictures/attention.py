@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 from depression_vr.explaining.own_attention import StaAttention
 from depression_vr.explaining.pictures.canvas import of_one_video, without_ticks
 from depression_vr.explaining.pictures.time_axis import TimeAxis
-
-_GROUP_COLOURS = ("#2f6fb5", "#d1660a", "#1f9673", "#8f6bd0", "#d6487e", "#9a7420", "#1391ab", "#7a8a1c")
+from depression_vr.palette import PALETTE
 
 
 def sta_attention(
@@ -68,7 +67,7 @@ def _show_curves(
         middles = frames[(2 * np.arange(steps) + 1) * len(frames) // (2 * steps)]
         for group, curve in enumerate(of_groups):
             panel.plot(
-                axis.at(middles), curve, color=_GROUP_COLOURS[group % len(_GROUP_COLOURS)], marker=".",
+                axis.at(middles), curve, color=PALETTE[group % len(PALETTE)], marker=".",
                 markersize=4, label=None if number else f"group {group + 1}",
             )  # fmt: skip
     panel.set_ylabel("attention", fontsize=9)

@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 
 from depression_vr.explaining.own_attention import BINS, PlegdfAttention
 from depression_vr.explaining.pictures.canvas import of_one_video, without_ticks
+from depression_vr.palette import PALETTE
 
 _GATES = {
     "correlation": "w: how far a feature of the whole face agrees with the local one",
@@ -42,7 +43,7 @@ def gate_histograms(title: str, attention: PlegdfAttention) -> Figure:
     figure = of_one_video(9, 3.6, title)
     panels = figure.subplots(1, len(_GATES), sharey=True)
     for panel, (name, told) in zip(panels, _GATES.items(), strict=True):
-        panel.stairs(attention.gates[name], BINS, fill=True, color="#2f6fb5")
+        panel.stairs(attention.gates[name], BINS, fill=True, color=PALETTE[0])
         panel.set_title(told, fontsize=9)
         panel.set_xlabel("gate, 0 to 1")
     panels[0].set_ylabel("features")

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from depression_vr.explaining.pictures.canvas import LOWERS, NEUTRAL, RAISES, of_one_video
 from depression_vr.explaining.pictures.time_axis import TimeAxis
-from depression_vr.runs.bands import BDI_BANDS, BDI_MAXIMUM
+from depression_vr.runs.bands import BDI_MAXIMUM, stretches
 
 
 def score_over_time(
@@ -42,11 +42,7 @@ def score_over_time(
 
 
 def _mark_bands(panel: Axes) -> None:
-    lowest = 0.0
-    for number, (name, highest) in enumerate(BDI_BANDS):
-        end = highest + 0.5
-        panel.axhspan(lowest, end, color="black", alpha=0.03 + 0.03 * number, linewidth=0)
-        panel.annotate(
-            name, (1.005, (lowest + end) / 2), xycoords=("axes fraction", "data"), fontsize=8, va="center"
-        )
-        lowest = end
+    for number, (name, low, high) in enumerate(stretches(0, BDI_MAXIMUM)):
+        panel.axhspan(low, high, color="black", alpha=0.03 + 0.03 * number, linewidth=0)
+        middle = (1.005, (low + high) / 2)
+        panel.annotate(name, middle, xycoords=("axes fraction", "data"), fontsize=8, va="center")
