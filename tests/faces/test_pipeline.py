@@ -188,17 +188,17 @@ def test_a_finished_video_is_kept_and_only_what_a_setting_affects_is_redone(
 ) -> None:
     (video,) = videos_in(film)
     output = Output(tmp_path)
-    assert plan(video, settings(), output) == ("track", [])
+    assert plan(video, settings(), output) == ("track", None, ())
     folder, *_ = preprocessed(film, tmp_path, settings(size=64))
-    assert plan(video, settings(size=64), output) == ("keep", [])
-    todo, changed = plan(video, settings(size=96), output)
-    assert (todo, changed) == ("align", ["crops.size: was 64, is now 96"])
-    todo, changed = plan(video, settings(5, size=64), output)
-    assert (todo, changed) == ("track", ["tracking.every: was 10, is now 5"])
+    assert plan(video, settings(size=64), output).step == "keep"
+    step, _, changed = plan(video, settings(size=96), output)
+    assert (step, changed) == ("align", ["crops.size: was 64, is now 96"])
+    step, _, changed = plan(video, settings(5, size=64), output)
+    assert (step, changed) == ("track", ["tracking.every: was 10, is now 5"])
     (folder / "frame_000007.jpg").unlink()
-    assert plan(video, settings(size=64), output) == ("track", [])
+    assert plan(video, settings(size=64), output).step == "track"
     (folder / "summary.json").write_text("{}")
-    assert plan(video, settings(size=64), output) == ("track", [])
+    assert plan(video, settings(size=64), output).step == "track"
 
 
 def test_frames_made_anew_from_kept_landmarks_are_those_of_a_whole_run(film: Path, tmp_path: Path) -> None:
@@ -218,8 +218,8 @@ def test_a_changed_video_is_noticed(film: Path, tmp_path: Path) -> None:
     preprocessed(copy, tmp_path / "out", settings(size=64))
     copy.write_bytes(copy.read_bytes() + b"\0" * 16)
     (video,) = videos_in(copy)
-    todo, changed = plan(video, settings(size=64), Output(tmp_path / "out"))
-    assert todo == "track"
+    step, _, changed = plan(video, settings(size=64), Output(tmp_path / "out"))
+    assert step == "track"
     assert [change.partition(":")[0] for change in changed] == ["source.video"]
 
 

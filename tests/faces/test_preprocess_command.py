@@ -734,6 +734,7 @@ def test_of_a_video_without_openfaces_file_is_said_which_one_is_missing(
         ((), "config keys data and input"),
         (("input=nowhere",), "nowhere cannot be read"),
         (("input=FILMS", "data=csv", "data.table=a.csv"), "config keys data and input"),
+        (("data=avec2014", "data.root=FILMS", "data.tasks=[3]"), "config key data.tasks.0: "),
         (("input=FILMS", "crops.size=abc"), "config key crops.size"),
         (("input=FILMS", "crops.quality=0"), "config key crops.quality"),
         (("input=FILMS", "fps=-1"), "config key fps"),

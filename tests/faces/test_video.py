@@ -114,12 +114,6 @@ def test_second_iteration_yields_identical_frames(tmp_path: Path) -> None:
     assert len(first) == reader.header().frames
 
 
-def test_threads_do_not_change_frames(tmp_path: Path) -> None:
-    path = write_film(tmp_path / "a.mp4", 20)
-    one, three = ([frame.rgb() for frame in VideoReader(path, threads=threads)] for threads in (1, 3))
-    np.testing.assert_array_equal(one, three)
-
-
 def test_a_frame_can_be_looked_at_after_the_file_is_closed(tmp_path: Path) -> None:
     frames = list(VideoReader(write_film(tmp_path / "a.mp4", 6)))
     assert [number_in(frame.rgb()) for frame in reversed(frames)] == [5, 4, 3, 2, 1, 0]
@@ -388,13 +382,12 @@ def test_cut_off_video_yields_the_frames_before_the_cut(tmp_path: Path, name: st
     assert reader.damage == f"truncated: {len(frames)} of 120 frames could be decoded"
 
 
-@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize(("name", "codec"), [("a.mp4", "libx264"), ("a.mp4", "mpeg4"), ("a.mkv", "libx264")])
 def test_packets_that_cannot_be_decoded_are_left_out_and_the_rest_is_read(
-    tmp_path: Path, name: str, codec: str, threads: int
+    tmp_path: Path, name: str, codec: str
 ) -> None:
     path = overwrite_packets(write_film(tmp_path / name, 60, codec, options={"bf": "0"}), [20, 21, 30])
-    reader = VideoReader(path, threads=threads)
+    reader = VideoReader(path)
     frames = list(reader)
     assert [frame.source for frame in frames] == list(range(1, 58))
     kept = [k for k in range(60) if k not in (20, 21, 30)]

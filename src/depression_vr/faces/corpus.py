@@ -1,6 +1,5 @@
 """Many videos: planned, spread over processes, and what failed reported at the end."""
 
-import errno
 import functools
 import logging
 from collections import Counter
@@ -11,17 +10,19 @@ from dataclasses import dataclass
 
 from depression_vr.data.videos import RawVideo
 from depression_vr.errors import Problem, UserError
-from depression_vr.faces.backends.openface import LandmarkFileError
 from depression_vr.faces.output import BusyError, OccupiedError, Output
 from depression_vr.faces.pipeline import (
     NoFaceError,
     Plan,
     Preprocessing,
+    Step,
     package_versions,
     plan,
     preprocess_video,
 )
+from depression_vr.faces.tracking.openface_files import LandmarkFileError
 from depression_vr.faces.video import VideoError, VideoReader
+from depression_vr.files import NO_ROOM
 from depression_vr.parallel import Bar, Tick, WorkerDiedError, run_jobs
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,6 @@ _EXPECTED = (
     WorkerDiedError,
     UserError,
 )
-_DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -127,13 +127,13 @@ def preprocess_videos(
                 faceless.append(end.job)
             if not isinstance(end.error, BusyError):  # what becomes of it is for the other process to say
                 output.note_failure(end.job, failures[end.job])
-            full = isinstance(end.error, OSError) and end.error.errno in _DISK_IS_FULL
+            full = isinstance(end.error, OSError) and end.error.errno in NO_ROOM
             if full:
                 break
     for job in jobs if full else ():
         if job in failures or job in done:
             continue
-        if _plan(job, settings, output)[0] == "keep":  # finished while the others were being stopped
+        if _plan(job, settings, output).step == "keep":  # finished while the others were being stopped
             done.append(job)
             output.forget_failure(job)
         else:
@@ -164,7 +164,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return "there is not enough memory"
     if isinstance(error, OSError):
-        if error.errno in _DISK_IS_FULL:
+        if error.errno in NO_ROOM:
             return "the disk is full"
         return f"{error.filename or 'a file'}: {error.strerror or error}"
     log.error("an unexpected error, please report it", exc_info=error)
@@ -173,14 +173,14 @@ def _reason(error: Exception) -> str:
 
 def _plans(
     videos: Sequence[RawVideo], settings: Preprocessing, output: Output, *, overwrite: bool
-) -> dict[RawVideo, Plan]:
+) -> dict[RawVideo, Step]:
     with ThreadPoolExecutor(_PLANNING_THREADS) as pool:
         found = pool.map(lambda video: _plan(video, settings, output), videos)
         plans = dict(zip(videos, found, strict=True))
-    changes = Counter(change for _, changed in plans.values() for change in changed)
+    changes = Counter(change for planned in plans.values() for change in planned.changes)
     if changes and not overwrite:
         raise UserError(
-            f"{sum(bool(changed) for _, changed in plans.values())} finished videos were made otherwise:",
+            f"{sum(1 for planned in plans.values() if planned.changes)} finished videos were made otherwise:",
             problems=[
                 Problem(f"{count} videos" if count > 1 else "1 video", change)
                 for change, count in changes.most_common(_REASONS_SHOWN)
@@ -188,7 +188,7 @@ def _plans(
             where=str(output.root),
             fix="overwrite=true makes them again; or name another folder with out=",
         )
-    return {video: todo for video, (todo, _) in plans.items()}
+    return {video: planned.step for video, planned in plans.items()}
 
 
 def _warn_of_other_packages(kept: Sequence[RawVideo], output: Output) -> None:
@@ -203,14 +203,14 @@ def _warn_of_other_packages(kept: Sequence[RawVideo], output: Output) -> None:
         log.warning("warning: %d finished videos were made with %s", count, package)
 
 
-def _plan(video: RawVideo, settings: Preprocessing, output: Output) -> tuple[Plan, list[str]]:
+def _plan(video: RawVideo, settings: Preprocessing, output: Output) -> Plan:
     try:
         return plan(video, settings, output)
     except (OSError, LandmarkFileError):
-        return "track", []  # trying it says what is wrong
+        return Plan("track")  # trying it says what is wrong
 
 
-def _expected_frames(todo: Mapping[RawVideo, Plan], settings: Preprocessing) -> float | None:
+def _expected_frames(todo: Mapping[RawVideo, Step], settings: Preprocessing) -> float | None:
     """How many frames are to be read, one that is read once counting half; None where nobody knows."""
 
     def frames(video: RawVideo) -> int | None:
@@ -219,7 +219,7 @@ def _expected_frames(todo: Mapping[RawVideo, Plan], settings: Preprocessing) -> 
         except VideoError:
             return 0
 
-    passes = {video: _PASSES_OF[plan] / _PASSES for video, plan in todo.items() if plan != "keep"}
+    passes = {video: _PASSES_OF[step] / _PASSES for video, step in todo.items() if step != "keep"}
     with ThreadPoolExecutor(_PLANNING_THREADS) as pool:
         counts = list(pool.map(frames, passes))
     known = [count * share for count, share in zip(counts, passes.values(), strict=True) if count is not None]

@@ -1,11 +1,12 @@
 """What a finished video was made from and with, so that a later run knows whether it still holds."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from depression_vr.errors import Problem
+from depression_vr.keys import with_dots
 
 VERSION = 1
 """Raised by hand whenever the same settings make other frames."""
@@ -34,11 +35,11 @@ def fingerprint(
             "video": _digest(video),
             "beside": [_digest(path) for path in others],
         },
-        **made_with(tracking, crops, fps),
+        **settings_in_common(tracking, crops, fps),
     }
 
 
-def made_with(tracking: Any, crops: Any, fps: float | None) -> dict[str, Any]:
+def settings_in_common(tracking: Any, crops: Any, fps: float | None) -> dict[str, Any]:
     """What of a fingerprint is the same for all videos that are made alike, beside `VERSION`."""
     return {"tracking": {"fps": fps, **settings_of(tracking)}, "crops": settings_of(crops)}
 
@@ -69,17 +70,9 @@ def settings_of(part: Any) -> dict[str, Any]:
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Problem]:
     """The settings that differ between two fingerprints."""
-    old, new = dict(_flat(before)), dict(_flat(after))
+    old, new = dict(with_dots(before)), dict(with_dots(after))
     return [
         Problem(key, f"was {old.get(key)!r}, is now {new.get(key)!r}")
         for key in dict.fromkeys((*old, *new))
         if old.get(key) != new.get(key)
     ]
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

@@ -1,15 +1,16 @@
 """One video: from its file to a folder of aligned faces."""
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from depression_vr.data.videos import RawVideo
 from depression_vr.faces.aligning.crops import Crops, write_crops
+from depression_vr.faces.aligning.quality_summary import quality_summary
 from depression_vr.faces.aligning.quality_table import QualityTable
 from depression_vr.faces.aligning.smoothing import bridge, smooth
 from depression_vr.faces.fingerprint import differences, fingerprint
@@ -56,25 +57,39 @@ class Preprocessing:
     fps: float | None = None
 
 
-Plan = Literal["keep", "align", "track"]
+Step = Literal["keep", "align", "track"]
 """What is to be done for a video: nothing, its frames from the landmarks that are there, or everything."""
 
 
-def plan(video: RawVideo, settings: Preprocessing, output: Output) -> tuple[Plan, list[str]]:
-    """What is to be done, and the settings that a finished video was made with otherwise.
+class Plan(NamedTuple):
+    """What is to be done for a video, and why.
+
+    Attributes:
+        step: what.
+        finished: the summary of a finished video.
+        changes: the settings that it was made with otherwise.
+    """
+
+    step: Step
+    finished: dict[str, Any] | None = None
+    changes: Sequence[str] = ()
+
+
+def plan(video: RawVideo, settings: Preprocessing, output: Output) -> Plan:
+    """Look what there is of a video.
 
     Raises:
         OSError: the video cannot be read.
     """
     finished = output.finished(video)
     if finished is None:
-        return "track", []
+        return Plan("track")
     now = _fingerprint(video, settings)
     changed = [str(difference) for difference in differences(finished["fingerprint"], now)]
     if not changed:
-        return "keep", []
+        return Plan("keep", finished)
     same_tracks = all(finished["fingerprint"][part] == now[part] for part in ("source", "tracking"))
-    return "align" if same_tracks else "track", changed
+    return Plan("align" if same_tracks else "track", finished, changed)
 
 
 def preprocess_video(
@@ -97,16 +112,15 @@ def preprocess_video(
         NoFaceError: there is no face, or in too few frames.
         OSError: something cannot be read or written.
     """
-    todo, _ = plan(video, settings, output)
-    finished = output.finished(video)
-    if todo == "keep" and finished:
+    step, finished, _ = plan(video, settings, output)
+    if step == "keep" and finished:
         return finished
     reader = VideoReader(video.path, fps=settings.fps)
     header = reader.header()
     made_from = _fingerprint(video, settings)
     with output.unfinished(video) as folder:
         track: int | None
-        if todo == "align" and finished:
+        if step == "align" and finished:
             shutil.copyfile(output.folder(video) / TRACKS, folder / TRACKS)
             track = finished["track"]
         else:
@@ -118,7 +132,7 @@ def preprocess_video(
         )
         with QualityTable(folder / QUALITY) as table:
             write_crops(folder, _ticking(reader, tick), poses, settings.crops, table)
-        measured = table.summary()
+        measured = quality_summary(folder / QUALITY)
         if measured["frames_written"] < settings.crops.least_written * measured["frames"]:
             raise NoFaceError(
                 f"a face was found in only {measured['frames_written']} of {measured['frames']} frames "

@@ -11,6 +11,7 @@ from depression_vr.data.videos import RawVideo
 from depression_vr.errors import UserError
 from depression_vr.faces.aligning.alignment import Similarity
 from depression_vr.faces.aligning.measures import HeadPose
+from depression_vr.faces.aligning.quality_summary import quality_summary
 from depression_vr.faces.aligning.quality_table import Aligned, QualityTable
 from depression_vr.faces.aligning.smoothing import Pose
 from depression_vr.faces.output import QUALITY, SUMMARY, TRACKS, Output
@@ -43,7 +44,7 @@ def finish(output: Output, video: RawVideo, frames: int = 4) -> None:
             "packages": {"av": "14"},
             "fingerprint": {"fps": None},
         }
-        write_json(folder / SUMMARY, {**known, **table.summary(), **extra})
+        write_json(folder / SUMMARY, {**known, **quality_summary(folder / QUALITY), **extra})
 
 
 def rows(path: Path) -> list[dict[str, Any]]:

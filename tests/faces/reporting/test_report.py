@@ -12,6 +12,7 @@ from PIL import Image
 from depression_vr.data.videos import RawVideo
 from depression_vr.faces.aligning.alignment import Similarity
 from depression_vr.faces.aligning.measures import HeadPose
+from depression_vr.faces.aligning.quality_summary import quality_summary
 from depression_vr.faces.aligning.quality_table import Aligned, QualityTable
 from depression_vr.faces.aligning.smoothing import Pose, State
 from depression_vr.faces.output import QUALITY, SUMMARY, TRACKS, Output
@@ -58,7 +59,7 @@ def finish(
             "width": 640,
             "height": 480,
         }
-        write_json(folder / SUMMARY, {**known, **table.summary(), **reader, **of_reader})
+        write_json(folder / SUMMARY, {**known, **quality_summary(folder / QUALITY), **reader, **of_reader})
 
 
 @dataclass

@@ -1,15 +1,17 @@
 """OpenFace's landmarks come to the frames that they were found in."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from depression_vr.data.videos import videos_in
+from depression_vr.errors import UserError
 from depression_vr.faces.aligning.crops import Crops
-from depression_vr.faces.backends.openface import LandmarkFileError
 from depression_vr.faces.output import Output
 from depression_vr.faces.pipeline import Preprocessing, plan, preprocess_video
+from depression_vr.faces.tracking.openface_files import LandmarkFileError
 from depression_vr.faces.tracking.openface_tracking import OpenFaceTracking
 from depression_vr.faces.tracking.track_table import FrameFaces
 from depression_vr.faces.video import VideoReader
@@ -62,9 +64,9 @@ def test_changed_landmarks_are_noticed(tmp_path: Path) -> None:
     write_csv(tmp_path / "a.csv", [(frame, 0, 0.9) for frame in range(1, 7)])
     settings, output = Preprocessing(OpenFaceTracking(tmp_path), Crops(size=32)), Output(tmp_path / "out")
     preprocess_video(video, settings, output, lambda: None)
-    assert plan(video, settings, output) == ("keep", [])
+    assert plan(video, settings, output).step == "keep"
     write_csv(tmp_path / "a.csv", [(frame, 0, 0.95) for frame in range(1, 7)])
-    assert plan(video, settings, output)[0] == "track"
+    assert plan(video, settings, output).step == "track"
 
 
 def test_a_file_of_another_rate_or_video_is_refused(tmp_path: Path) -> None:
@@ -82,3 +84,12 @@ def test_a_video_without_its_file_is_an_error(tmp_path: Path) -> None:
     video = write_film(tmp_path / "a.mp4", 3)
     with pytest.raises(LandmarkFileError, match=r"a\.csv"):
         tracked(video, tmp_path)
+
+
+def test_the_folder_must_be_there(tmp_path: Path) -> None:
+    tracking = pickle.loads(pickle.dumps(OpenFaceTracking(tmp_path / "openface")))
+    with pytest.raises(UserError) as caught:
+        tracking.prepare()
+    assert caught.value.where == "config key faces.folder"
+    (tmp_path / "openface").mkdir()
+    tracking.prepare()

@@ -3,32 +3,25 @@
 import functools
 import importlib
 import importlib.util
-import logging
-import os
-import pickle
-import shutil
-import textwrap
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from http.client import HTTPException
-from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import urlparse
-from urllib.request import Request, urlopen
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from pydantic import Field, PositiveInt, StringConstraints, validate_call
-from torch import nn
 
-from depression_vr.errors import Problem, UserError
+from depression_vr.errors import UserError
+from depression_vr.faces.backends.face_alignment_weights import (
+    Detector,
+    WeightFile,
+    download_missing,
+    package_module,
+    weight_files,
+)
 from depression_vr.faces.landmarks import LANDMARKS, Face
 from depression_vr.parallel import cores
 
-log = logging.getLogger(__name__)
-
-Detector = Literal["sfd", "blazeface", "retinaface", "yunet", "scrfd"]
 Device = Annotated[str, StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
 
 _THRESHOLDS = {
@@ -40,11 +33,9 @@ _THRESHOLDS = {
 }
 _BATCHED = ("sfd", "blazeface")  # the package's batches of the others are loops over images
 _PIXELS_AT_ONCE = 1 << 21  # in one search; the first layers of sfd take some 0.5 kB for each
-_STACKED = 4  # hourglasses of the one FAN that is published
 _HEATMAP = np.array([0.25, 64.0])  # where the corners (1, 1) and (256, 256) of a crop are in the heat map
 _FEWEST_PIXELS = 4  # that a crop is enlarged from
 _WIDEST = 4  # times the frame; a wider crop shows no face and takes memory
-_SECONDS_TO_ANSWER = 30
 _PROCESSES_ON_A_GPU = 4
 
 
@@ -125,14 +116,14 @@ class FaceAlignment:
             some = slice(start, start + self.batch_size)
             views = [_view(frame, box) for frame, box in zip(frames[some], boxes[some], strict=True)]
             crops = np.stack([crop for crop, _ in views])
-            peaks, _, heights = _module("utils").get_preds_fromhm(self._heat_maps(crops))
+            peaks, _, heights = package_module("utils").get_preds_fromhm(self._heat_maps(crops))
             points[some] = _in_the_frame(peaks, np.stack([corners for _, corners in views]))
             confidence[some] = heights.mean(axis=1).clip(0, 1) * crops.any(axis=(1, 2, 3))
         return points, confidence
 
     def _heat_maps(self, crops: np.ndarray) -> np.ndarray:
         """Heat maps ``(B, 68, 64, 64)``, peaks about 1, of crops ``(B, 256, 256, 3)``."""
-        package, flip = self._package(), _module("utils").flip
+        package, flip = self._package(), package_module("utils").flip
         network = package.face_alignment_net
         with torch.inference_mode():
             batch = torch.from_numpy(crops).to(package.device).permute(0, 3, 1, 2).contiguous().float() / 255
@@ -148,14 +139,14 @@ class FaceAlignment:
 
 def _middle(box: np.ndarray) -> np.ndarray:
     """Where the package centres the crop of a box: above its middle."""
-    above = _module("utils").CENTER_Y_OFFSET * (box[3] - box[1])
+    above = package_module("utils").CENTER_Y_OFFSET * (box[3] - box[1])
     return (box[:2] + box[2:]) / 2 - np.array([0.0, above])
 
 
 def _sfd_box(box: np.ndarray, reference_scale: float) -> np.ndarray:
     """The box for which sfd's reference scale gives the crop that the detector's own gives for `box`."""
     middle = np.tile(_middle(box), 2)
-    return middle + (box - middle) * (_module("utils").REFERENCE_SCALE / reference_scale)
+    return middle + (box - middle) * (package_module("utils").REFERENCE_SCALE / reference_scale)
 
 
 def _view(frame: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -163,7 +154,7 @@ def _view(frame: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Also returns the corners ``((x0, y0), (x1, y1))`` of that picture in the frame, in pixels from its edge.
     """
-    utils = _module("utils")
+    utils = package_module("utils")
     resolution, picture = utils.CROP_RESOLUTION, np.array(frame.shape[1::-1])
     middle, scale = _middle(box), (box[2:] - box[:2]).sum() / utils.REFERENCE_SCALE
     side = scale * utils.SCALE_FACTOR
@@ -197,8 +188,8 @@ def _load(detector: Detector, device: str, min_score: float, compiled: bool, hub
     path_arguments = dict(zip(("path_to_detector", "path_to_anchor"), paths, strict=False))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _module("api").FaceAlignment(
-            _module("api").LandmarksType.TWO_D,
+        return package_module("api").FaceAlignment(
+            package_module("api").LandmarksType.TWO_D,
             device=device,
             face_detector=detector,
             face_detector_kwargs={_THRESHOLDS[detector]: min_score, **path_arguments},
@@ -206,14 +197,14 @@ def _load(detector: Detector, device: str, min_score: float, compiled: bool, hub
         )
 
 
-def _prepare(detector: Detector, device: str) -> tuple[str, list["_WeightFile"]]:
+def _prepare(detector: Detector, device: str) -> tuple[str, list[WeightFile]]:
     """The device that is there, and the files that have been checked: the landmark network's comes first."""
     _require("face_alignment", "'face-alignment>=1.5'")
     if detector == "scrfd":
         _require("onnxruntime", "onnxruntime")
     device = _existing(device)
-    files = _weight_files(detector)
-    _download_missing(files)
+    files = weight_files(detector)
+    download_missing(files)
     for file in files:
         file.check()
     return device, files
@@ -245,129 +236,3 @@ def _existing(device: str) -> str:
             fix="use auto, which takes what is there",
         )
     return device
-
-
-def _module(name: str) -> Any:
-    """A module of the package, which takes seconds to import."""
-    return importlib.import_module(f"face_alignment.{name}")
-
-
-@dataclass(frozen=True)
-class _WeightFile:
-    """A file in the folder where the package looks for weights.
-
-    Attributes:
-        read: raises anything if the file holds something else.
-    """
-
-    url: str
-    name: str
-    read: Callable[[Path], object]
-
-    @property
-    def path(self) -> Path:
-        return Path(torch.hub.get_dir(), "checkpoints", self.name)
-
-    def check(self) -> None:
-        """Raise `UserError` if the file is damaged or holds something else."""
-        try:
-            self.read(self.path)
-        except Exception as error:  # what a broken archive, pickle or ONNX file raises is anything
-            reason = textwrap.shorten(str(error), 200) or type(error).__name__
-            if isinstance(error, pickle.UnpicklingError):  # of which torch says that one may trust it
-                reason = "torch did not save it, or not as tensors only"
-            raise UserError(
-                f"{self.name} does not hold the weights that it should: {reason}",
-                where=str(self.path),
-                fix=f"delete it, then it is downloaded from {self.url}; or use faces=dlib, which needs none",
-            ) from error
-
-
-def _weight_files(detector: Detector) -> list[_WeightFile]:
-    api = _module("api")
-    landmark_network = functools.partial(api.FAN, _STACKED)
-    return [_states(api.models_urls["2DFAN-4"], landmark_network), *_detector_files(detector)]
-
-
-def _detector_files(detector: Detector) -> list[_WeightFile]:
-    module = _module(f"detection.{detector}.{detector}_detector")
-    build = functools.partial(_build_detector, detector)
-    match detector:
-        case "sfd":
-            return [_states(module.models_urls["s3fd"], module.s3fd)]
-        case "blazeface":
-            anchors = module.models_urls["blazeface_anchors"]
-            return [
-                _states(module.models_urls["blazeface_weights"], module.BlazeFace),
-                _WeightFile(anchors, _file_name(anchors), functools.partial(_read_anchors, module.BlazeFace)),
-            ]
-        case "retinaface":
-            url = module.models_urls["retinaface_mobilenet0.25"]
-            return [_WeightFile(url, _file_name(url), build)]
-        case "yunet":
-            return [_WeightFile(module.model_url, _file_name(module.model_url), build)]
-        case "scrfd":
-            # the package renames the file, but in no constant
-            return [_WeightFile(module.model_url, "scrfd_2.5g_bnkps.onnx", build)]
-
-
-def _file_name(url: str) -> str:
-    return Path(urlparse(url).path).name
-
-
-def _states(url: str, network: Callable[[], nn.Module]) -> _WeightFile:
-    return _WeightFile(url, _file_name(url), functools.partial(_read_states, network))
-
-
-def _read_states(network: Callable[[], nn.Module], path: Path) -> None:
-    states = torch.load(path, map_location="cpu", weights_only=True)
-    with torch.device("meta"):
-        network().load_state_dict(states, assign=True)
-
-
-def _read_anchors(network: Callable[[], Any], path: Path) -> None:
-    network().load_anchors(path, "cpu")
-
-
-def _build_detector(detector: Detector, path: Path) -> None:
-    _module(f"detection.{detector}").FaceDetector("cpu", path_to_detector=str(path))
-
-
-def _download_missing(files: Sequence[_WeightFile]) -> None:
-    problems = []
-    for file in files:
-        if not file.path.exists():
-            try:
-                _download(file.url, file.path)
-            except (OSError, HTTPException) as error:
-                reason = str(error) or type(error).__name__
-                problems.append(Problem(file.name, f"cannot be had from {file.url}: {reason}"))
-    if problems:
-        raise UserError(
-            "weights for faces=face_alignment are missing, and the download failed:",
-            where=str(files[0].path.parent),
-            fix="download them elsewhere and put them into this folder under these names; "
-            "or use faces=dlib, which works offline",
-            problems=problems,
-        )
-
-
-def _download(url: str, path: Path) -> None:
-    """Download whole or not at all; torch.hub takes a connection that breaks off for the end of the file.
-
-    Raises:
-        OSError, HTTPException: the file cannot be had or cannot be written.
-    """
-    log.info("downloading %s to %s", url, path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        request = Request(url, headers={"User-Agent": "depression-vr"})
-        with urlopen(request, timeout=_SECONDS_TO_ANSWER) as answer, partial.open("wb") as file:
-            shutil.copyfileobj(answer, file)
-            received, announced = file.tell(), answer.headers["Content-Length"]
-        if announced is not None and received != int(announced):
-            raise OSError(f"the connection broke off after {received} of {announced} bytes")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -28,9 +28,11 @@ from depression_vr.data.manifest import PARTITIONS
 from depression_vr.faces.output import QUALITY, SUMMARY, Output
 from depression_vr.faces.reporting.contact_sheet import STATE_COLOURS, clock, contact_sheet, timeline
 from depression_vr.faces.reporting.corpus_tables import VideoRecord
-from depression_vr.files import write_text
+from depression_vr.files import replacing, write_text
 from depression_vr.pages import templates
-from depression_vr.svg_figures import GREY, svg
+from depression_vr.palette import GREY
+from depression_vr.runs.in_words import with_minus
+from depression_vr.svg_figures import svg
 
 REPORT = "report"
 _PAGE = "index.html"
@@ -191,15 +193,10 @@ def _update_sheet(path: Path, folder: Path) -> None:
     if path.exists() and path.stat().st_mtime_ns >= made:
         return
     picture = Image.fromarray(contact_sheet(folder))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        picture.save(temporary, format="JPEG", quality=85)
-        os.utime(temporary, ns=(made, made))  # frames that were replaced meanwhile are newer
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with replacing(path) as file:
+        picture.save(file, format="JPEG", quality=85)
+        file.flush()
+        os.utime(file.name, ns=(made, made))  # frames that were replaced meanwhile are newer
 
 
 def _png_url(picture: np.ndarray) -> str:
@@ -310,4 +307,4 @@ def _totals(entries: Sequence[_Entry]) -> list[dict[str, Any]]:
 
 def _fixed(value: float | None, digits: int = 0) -> str:
     """A number with so many digits after the point; a dash where there is none."""
-    return "\N{EN DASH}" if value is None else f"{value:,.{digits}f}"
+    return "\N{EN DASH}" if value is None else with_minus(f"{value:z,.{digits}f}")

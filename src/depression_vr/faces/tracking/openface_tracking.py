@@ -3,11 +3,19 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field, validate_call
 
 from depression_vr.data.videos import RawVideo
-from depression_vr.faces.backends.openface import LandmarkFileError, OpenFaceFiles, OpenFaceRow
+from depression_vr.errors import UserError
+from depression_vr.faces.tracking.openface_files import (
+    LandmarkFileError,
+    OpenFaceRow,
+    landmark_file,
+    landmark_rows,
+)
 from depression_vr.faces.tracking.track_table import FrameFaces, Sighting
 from depression_vr.faces.video import VideoFrame
 from depression_vr.parallel import cores
@@ -27,10 +35,10 @@ class OpenFaceTracking:
 
     CHANGES_NO_FRAME = ("folder",)  # the file itself counts
 
-    def __init__(self, folder: str | Path, min_confidence: float = 0.7) -> None:
-        self._files = OpenFaceFiles(Path(folder), min_confidence)
-        self.folder = self._files.folder
-        self.min_confidence = self._files.min_confidence
+    @validate_call
+    def __init__(self, folder: Path, min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.7) -> None:
+        self.folder = folder
+        self.min_confidence = min_confidence
 
     def prepare(self) -> None:
         """Make sure that the folder of CSV files is there.
@@ -38,7 +46,12 @@ class OpenFaceTracking:
         Raises:
             UserError: it is not.
         """
-        self._files.prepare()
+        if not self.folder.is_dir():
+            raise UserError(
+                f"there is no folder {self.folder} with OpenFace's CSV files",
+                where="config key faces.folder",
+                fix="give the folder that OpenFace's FeatureExtraction wrote to (its option -out_dir)",
+            )
 
     def processes(self) -> int:
         """One per core."""
@@ -50,7 +63,7 @@ class OpenFaceTracking:
         Raises:
             LandmarkFileError: there is none, or more than one.
         """
-        return (self._files.find(video.path, video.video_id),)
+        return (landmark_file(self.folder, video.path, video.video_id),)
 
     def track(self, frames: Iterable[VideoFrame], video: RawVideo) -> Iterator[FrameFaces]:
         """The faces of every frame; a frame without a row has none.
@@ -59,7 +72,7 @@ class OpenFaceTracking:
             LandmarkFileError: the CSV file is missing, wrong, or of another video or rate.
         """
         (path,) = self.files(video)
-        by_frame = groupby(self._files.rows(path), key=lambda row: row.frame)
+        by_frame = groupby(landmark_rows(path, self.min_confidence), key=lambda row: row.frame)
         at, rows = 0, tuple[OpenFaceRow, ...]()
         source = 0
         for frame in frames:

@@ -25,8 +25,8 @@ class VideoError(Exception):
 
 
 @contextmanager
-def opened(path: Path, threads: int) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open a file and find its video, to be decoded by so many threads.
+def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open a file and find its video, to be decoded in this thread.
 
     Raises:
         VideoError: why it cannot be used.
@@ -35,8 +35,8 @@ def opened(path: Path, threads: int) -> Iterator[tuple[InputContainer, VideoStre
     try:
         with _container(path) as container:
             stream = _video_of(container)
-            stream.thread_count = threads
-            stream.thread_type = "AUTO" if threads > 1 else "NONE"
+            stream.thread_count = 1
+            stream.thread_type = "NONE"
             yield container, stream
     except VideoError as error:
         if _is_mp4_without_index(path):

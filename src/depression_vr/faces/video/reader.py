@@ -77,19 +77,16 @@ class VideoReader:
     Args:
         path: the video file.
         fps: frames/s to resample to; None yields every decoded frame at its own time.
-        threads: of the decoder. With more than one, a video that is damaged in its last packets may lose some
-            frames more.
 
     Raises:
         VideoError: in `header` and while iterating, when the file cannot be used.
     """
 
-    def __init__(self, path: Path, fps: float | None = None, threads: int = 1) -> None:
+    def __init__(self, path: Path, fps: float | None = None) -> None:
         if fps is not None and not fps > 0:
             raise ValueError(f"fps must be above 0, not {fps}")
         self._path = path
         self._fps = fps
-        self._threads = threads
         self._clock = Clock()
         self._damage = Damage()
 
@@ -99,7 +96,7 @@ class VideoReader:
         Raises:
             VideoError: the file cannot be used.
         """
-        with opened(self._path, threads=1) as (container, stream):
+        with opened(self._path) as (container, stream):
             picture = next(pictures_of(container, stream, Damage()), None)
             if picture is None:
                 raise VideoError("no frame of its video can be decoded")
@@ -120,7 +117,7 @@ class VideoReader:
         return frames if self._fps is None else _resampled(frames, self._fps, self._clock)
 
     def _frames(self, clock: Clock, damage: Damage) -> Generator[VideoFrame, None, None]:
-        with opened(self._path, self._threads) as (container, stream):
+        with opened(self._path) as (container, stream):
             clock.start(stream, by_dts=container.format.name in _FORMATS_WITHOUT_PTS)
             upright = None
             for picture in pictures_of(container, stream, damage):

@@ -1,14 +1,17 @@
 """OpenFace's CSV files: which rows are taken, and how a bad file is told."""
 
-import pickle
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from depression_vr.errors import UserError
-from depression_vr.faces.backends.openface import LandmarkFileError, OpenFaceFiles, OpenFaceRow
+from depression_vr.faces.tracking.openface_files import (
+    LandmarkFileError,
+    OpenFaceRow,
+    landmark_file,
+    landmark_rows,
+)
 
 POINTS = range(68)
 NAMES = [
@@ -38,8 +41,8 @@ def write(path: Path, rows: Sequence[Sequence[str]], names: Sequence[str] = NAME
     return path
 
 
-def read(path: Path, **settings: float) -> list[OpenFaceRow]:
-    return list(OpenFaceFiles(path.parent, **settings).rows(path))
+def read(path: Path, min_confidence: float = 0.7) -> list[OpenFaceRow]:
+    return list(landmark_rows(path, min_confidence))
 
 
 def reason(path: Path) -> str:
@@ -86,7 +89,7 @@ def test_a_file_without_numbers_of_faces_has_face_zero(tmp_path: Path) -> None:
 
 def test_a_file_is_read_line_by_line(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", [row(1), ["broken"]])
-    rows = OpenFaceFiles(tmp_path).rows(path)
+    rows = landmark_rows(path, 0.7)
     assert next(rows).frame == 1
     with pytest.raises(LandmarkFileError):
         next(rows)
@@ -127,33 +130,24 @@ def test_a_file_that_is_gone_is_told(tmp_path: Path) -> None:
 def test_the_file_is_found_by_the_name_of_the_video(tmp_path: Path) -> None:
     expected = write(tmp_path / "Training" / "203_1 [cut].csv", [])
     write(tmp_path / "Training" / "203_1 c.csv", [])
-    assert OpenFaceFiles(tmp_path).find(Path("/videos/203_1 [cut].mp4"), "203_1_Northwind") == expected
+    assert landmark_file(tmp_path, Path("/videos/203_1 [cut].mp4"), "203_1_Northwind") == expected
 
 
 def test_a_file_named_by_the_id_goes_before(tmp_path: Path) -> None:
     expected = write(tmp_path / "Freeform" / "203_1.csv", [])
     write(tmp_path / "Northwind" / "203_1.csv", [])
-    assert OpenFaceFiles(tmp_path).find(Path("/videos/203_1.mp4"), "Freeform/203_1") == expected
+    assert landmark_file(tmp_path, Path("/videos/203_1.mp4"), "Freeform/203_1") == expected
 
 
 def test_two_files_of_one_name_are_refused_by_name(tmp_path: Path) -> None:
     for task in ("Freeform", "Northwind"):
         write(tmp_path / task / "203_1.csv", [])
     with pytest.raises(LandmarkFileError) as caught:
-        OpenFaceFiles(tmp_path).find(Path("203_1.mp4"), "a/203_1")
+        landmark_file(tmp_path, Path("203_1.mp4"), "a/203_1")
     assert "2 files 203_1.csv: Freeform/203_1.csv, Northwind/203_1.csv" in str(caught.value)
 
 
 def test_a_missing_file_is_told_with_what_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(LandmarkFileError) as caught:
-        OpenFaceFiles(tmp_path).find(Path("203_1.mp4"), "Freeform/203_1")
+        landmark_file(tmp_path, Path("203_1.mp4"), "Freeform/203_1")
     assert str(caught.value) == f"{tmp_path} has no Freeform/203_1.csv or **/203_1.csv"
-
-
-def test_the_folder_must_be_there(tmp_path: Path) -> None:
-    files = pickle.loads(pickle.dumps(OpenFaceFiles(tmp_path / "openface")))
-    with pytest.raises(UserError) as caught:
-        files.prepare()
-    assert caught.value.where == "config key faces.folder"
-    (tmp_path / "openface").mkdir()
-    files.prepare()
