@@ -8,24 +8,30 @@ import sys
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
+from pydantic.dataclasses import dataclass
 
 import depression_vr.quick_imports  # noqa: F401
 from depression_vr.distributed.processes import leads, with_counted_devices
 from depression_vr.entry import entry_point
 from depression_vr.errors import UserError
-from depression_vr.intervals.applied import refuse_no_confidence
 from depression_vr.intervals.calibration import write_calibration
 from depression_vr.intervals.console import print_calibration
 from depression_vr.intervals.known_videos import refuse_trained_on, was_selected
 from depression_vr.intervals.networks import calibrate
+from depression_vr.keys import Confidence, keys_of
 from depression_vr.learning.faults import faults_explained
 from depression_vr.trained import TrainedNetwork, open_trained
+
+
+@dataclass(frozen=True)
+class _Keys:
+    confidence: Confidence
 
 
 @entry_point("calibrate")
 def main(config: DictConfig) -> None:
     """Store the calibration with the run; exit code 1 where the network's scores allow none."""
-    refuse_no_confidence(config.confidence)
+    confidence = keys_of(config, _Keys).confidence
     if config.partition == "training":
         raise UserError(
             "on the videos that it was trained on a network is wrong by less than on others",
@@ -48,7 +54,7 @@ def main(config: DictConfig) -> None:
         sys.exit(1)
     if leads(config):
         write_calibration(trained.run, calibration)
-        print_calibration(calibration, config.confidence)
+        print_calibration(calibration, confidence)
         if trained.config.ckpt is not None:
             print("note: it is used with this checkpoint only, ckpt=..., not with the best one of the run")
         print(f"calibration: {trained.run.calibration_file}")

@@ -6,9 +6,9 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
@@ -22,8 +22,8 @@ from depression_vr.comparison.reading import FinishedRun, LeftOut, read_runs
 from depression_vr.comparison.tables import write_tables
 from depression_vr.comparison.writing import write_latex, write_markdown
 from depression_vr.entry import entry_point
-from depression_vr.errors import INTERRUPTED, Problem, UserError
-from depression_vr.keys import A_LIST
+from depression_vr.errors import Problem, UserError
+from depression_vr.keys import A_LIST, APath, keys_of
 from depression_vr.output import refused_write
 from depression_vr.runs.listing import find_runs, folders_of_runs
 from depression_vr.runs.run import Run
@@ -39,18 +39,17 @@ _NotEmpty = Annotated[str, Field(min_length=1)]
 class Wanted:
     """The keys of ``conf/compare.yaml``; a list of one may be without brackets."""
 
-    runs: Annotated[list[str], A_LIST, Field(min_length=1)]
+    runs: Annotated[list[APath], A_LIST, Field(min_length=1)]
     group_by: Annotated[Annotated[list[_NotEmpty], Field(min_length=1)] | None, A_LIST]
-    out: _NotEmpty
+    out: APath
     show_ids: bool
     resamples: Annotated[int, Field(ge=999, le=_MOST_RESAMPLES)]
 
 
 @entry_point("compare")
 def _command(config: DictConfig) -> None:
-    keys: Any = OmegaConf.to_container(config, resolve=True)
-    wanted = Wanted(**keys)
-    folder = _output(Path(wanted.out).expanduser())
+    wanted = keys_of(config, Wanted)
+    folder = _output(wanted.out)
     found = find_runs(folders_of_runs(wanted.runs))
     read = read_runs(sorted({run.resolve(): run for run in found}.values()))
     runs = [run for run in read if isinstance(run, FinishedRun)]
@@ -112,10 +111,7 @@ def main() -> None:
         else argument
         for argument in sys.argv[1:]
     ]
-    try:
-        _command()
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)  # nothing is written before everything is computed
+    _command()
 
 
 if __name__ == "__main__":

@@ -7,8 +7,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-GREY = "#808080"
-"""Readable on white and on black."""
+from depression_vr.palette import GREY
 
 
 def svg(figure: Figure, drawn: Sequence[Axes], *, points: int, salt: str) -> str:

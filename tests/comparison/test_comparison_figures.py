@@ -1,15 +1,18 @@
 """What figures show, as the numbers that they are made of."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from depression_vr.comparison.cells import group_table
 from depression_vr.comparison.figures.bands import errors_by_band
 from depression_vr.comparison.figures.curves import learning_curves
 from depression_vr.comparison.figures.disagreement import disagreements, most_disagreed
 from depression_vr.comparison.grouping import grouped
-from depression_vr.comparison.measuring import MeasuredGroup, compare
+from depression_vr.comparison.intervals import Interval
+from depression_vr.comparison.measuring import Measured, MeasuredGroup, compare
 from depression_vr.comparison.reading import FinishedRun, read_run
 from made_runs import Made, corpus
 
@@ -29,6 +32,15 @@ def measured(tmp_path: Path) -> list[MeasuredGroup]:
         runs.append(run)
     groups, _, _ = grouped(runs, ["model"])
     return compare(groups, [], [], resamples=999, shows_ids=True).groups
+
+
+def test_a_metric_and_its_interval_have_the_same_minus_sign(measured: list[MeasuredGroup]) -> None:
+    of_videos = measured[0].metrics["videos"]
+    below = Measured((-0.04,), Interval(-0.24, -0.001))
+    group = replace(measured[0], metrics={"videos": of_videos | {"ccc": below}})
+    headings, row = group_table([group])
+    place = headings.index("CCC")
+    assert row[place : place + 2] == ("\N{MINUS SIGN}0.04", "\N{MINUS SIGN}0.24 to 0.00")
 
 
 def test_an_estimate_that_is_too_high_is_above_0(measured: list[MeasuredGroup]) -> None:

@@ -235,6 +235,16 @@ def test_a_large_difference_is_told_among_many_pairs(command: RunCommand) -> Non
     assert (with_bad["p_holm"] < 0.05).all()
 
 
+def test_a_p_that_is_tiny_is_not_called_0(command: RunCommand) -> None:
+    manifest = corpus(40)
+    Made(Path("runs/good"), manifest, "good").write()
+    Made(Path("runs/bad"), manifest, "bad", bias=25).write()
+    _, pairs = compare(command, 30_000)  # whose smallest p is 0.00007
+    assert 0 < pairs["p_holm"][0] < 0.0001
+    for kind, told in {"md": r"\<0.0001", "tex": "$<$0.0001", "html": "&lt;0.0001"}.items():
+        assert Path(f"out/comparison.{kind}").read_text().count(told) == 2
+
+
 def test_subjects_that_suffice_for_one_pair_are_too_few_for_many() -> None:
     def verdict(pairs: int) -> str:
         return Pair("a", "b", "csv", 6, 6, 1.0, Interval(0, 2), 0.04, 0.09, 0.5, pairs=pairs).verdict

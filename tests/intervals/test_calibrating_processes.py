@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from conftest import RunCommand
-from depression_vr.entry import TARGETS_VARIABLE
+from depression_vr.building import TARGETS_VARIABLE
 from depression_vr.runs.run import Run
 from killing import KILLED, KillPoint, trained
 from side_by_side import COLOURS, run_command, write_corpus

@@ -12,6 +12,7 @@ import pytest
 
 from depression_vr.intervals.calibration import Calibration, Clips, Kind
 from depression_vr.intervals.conformal import conformal_intervals, fewest
+from depression_vr.intervals.console import print_calibration
 from depression_vr.intervals.networks import one_of_each_subject
 
 CALIBRATIONS = 400
@@ -124,12 +125,20 @@ def test_too_few_subjects_give_no_interval_but_a_reason(confidence: float, neede
         assert (lows[0], highs[0]) == (0, 63)  # what an infinite interval leaves of the scale
 
 
+def test_no_interval_is_said_to_be_wider_than_the_scale(capsys: pytest.CaptureFixture[str]) -> None:
+    print_calibration(calibration(np.full(20, 5.0), np.array([0.1] * 19 + [10.0])), 0.9)
+    assert "standard ±5.0 points; of these videos normalised ±5.0 to ±63.0 points" in capsys.readouterr().out
+
+
 def test_what_is_said_of_few_subjects_holds_for_them() -> None:
-    def remarks(subjects: int, videos: int) -> str:
-        return " ".join(replace(calibration(np.ones(subjects), np.ones(subjects)), videos=videos).remarks)
+    def remarks(subjects: int, videos: int, confidence: float = 0.9) -> str:
+        made = replace(calibration(np.ones(subjects), np.ones(subjects)), videos=videos)
+        return " ".join(made.remarks(confidence))
 
     assert "varies" not in remarks(3, 6)
-    assert "12 subjects are few" in remarks(12, 24)
+    assert "12 subjects are few: what intervals of 90% really cover varies by 7%" in remarks(12, 24)
+    assert "intervals of 50% really cover varies by 13%" in remarks(12, 24, 0.5)
+    assert "varies" not in remarks(12, 24, 0.95)  # of which there are none
     assert "varies" not in remarks(40, 80)
     assert "every video counts as a subject" in remarks(40, 40)
     assert "every video" not in remarks(40, 80)

@@ -15,6 +15,7 @@ from conftest import Outcome, RunCommand
 from depression_vr.data.manifest import Manifest
 from depression_vr.data.protocol import Split
 from depression_vr.intervals.calibration import read_calibration
+from depression_vr.runs.bands import severity_band
 from depression_vr.runs.reproduction.results import Results, compare_results
 from depression_vr.runs.run import Run
 
@@ -146,6 +147,15 @@ def test_coverage_and_width_follow_from_the_table(run: Run) -> None:
         assert found[kind]["median_width"] == pytest.approx((high - low).median())
         assert found[kind]["coverage_low"] <= found[kind]["coverage"] <= found[kind]["coverage_high"]
         assert ((low >= 0) & (high <= 63) & (low <= videos["estimate"]) & (videos["estimate"] <= high)).all()
+    bands = found["severity_bands"]
+    assert sum(band["videos"] for band in bands.values()) == len(videos)
+    for name, band in bands.items():
+        rows = videos[severity_band(videos["label"]) == name]
+        assert (band["videos"], band["subjects"]) == (len(rows), rows["subject"].nunique())
+        assert (
+            band["normalised"]
+            == rows["label"].between(rows["low_normalised"], rows["high_normalised"]).mean()
+        )
     # with ten subjects the interval of 90% reaches as far as the largest error: 0.9 x 11 rounded up is 10
     furthest = videos["estimate"] + calibration.residuals[-1]
     assert videos["high"].tolist() == pytest.approx(furthest.clip(upper=63).tolist(), abs=1e-4)

@@ -74,7 +74,7 @@ def test_a_line_says_what_the_run_says_of_itself(train: Train) -> None:
 
 def test_the_command_lists_what_lies_below_outputs_and_multirun(train: Train, command: RunCommand) -> None:
     train("outputs/name/time", "seed=3")
-    assert train("multirun/time/0_name", "data.table=nowhere.csv").code == 2
+    write_run(Path("multirun/time/0_name"), status="failed", error="UserError: the table cannot be read")
     write_run(Path("elsewhere/run"))
     outcome = command(NAME, "sort=folder")
     assert outcome.code == 0, outcome.err
@@ -86,8 +86,17 @@ def test_the_command_lists_what_lies_below_outputs_and_multirun(train: Train, co
     assert finished.split()[2:6] == ["finished", "mean_baseline_csv_seed3", "mean_baseline", "csv"]
     assert {"3", mae, "outputs/name/time"} <= set(finished.split())
     assert {"failed", "multirun/time/0_name"} <= set(failed.split())
-    assert "UserError: the table cannot be read" in failed
+    assert "the table cannot be read" in failed
     assert command(NAME, "root=elsewhere").out.startswith("1 run\n")
+
+
+def test_a_long_reason_is_cut_where_it_can_be_seen(command: RunCommand) -> None:
+    reasons = "settings were refused: config key data.num_workers: must be at least 0", "no room " * 40
+    for number, error in enumerate(reasons):
+        write_run(Path(f"outputs/{number}"), status="failed", error=f"UserError: {error}")
+    *_, whole, cut = command(NAME, "sort=folder").out.splitlines()
+    assert whole.endswith(f"outputs/0  {reasons[0]}")
+    assert cut.endswith("no room no ...")
 
 
 def test_a_recipes_name_stands_before_the_runs(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
-"""What counts as a difference of the code that a run was made with."""
+"""What counts as a difference of the code that a run was made with, and the packages that it names."""
 
 import importlib.util
 import shutil
 import subprocess
+import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -49,3 +51,14 @@ def test_measured_results_are_no_difference_of_the_code(tmp_path: Path, project:
     assert "+# changed" in changed
     assert "measured" not in changed
     assert changed.endswith(f"untracked: {Path(project, 'new.py').as_posix()}\n")
+
+
+def test_the_packages_are_those_that_are_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = tmp_path / "torch-9.9.9.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 9.9.9\n")
+    (tmp_path / "broken_off-1.0.dist-info").mkdir()
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    assert provenance.packages()["torch"] == metadata.version("torch") != "9.9.9"
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    assert provenance.packages()["torch"] == "9.9.9"

@@ -226,7 +226,7 @@ def test_what_cannot_be_reproduced_is_refused_before_training(
     refused(run.config_file, "seed: [1", "config.yaml")
     refused(run.config_file, "seed: 5", "run_dir")
     refused(run.metrics_file, "{", "metrics.json")
-    refused(run.predictions_file, "video_id", "the results of the run are damaged")
+    refused(run.predictions_file, "video_id", "predictions.csv is damaged: it lacks partition")
     refused(run.curves_file, "step\nfirst\n", "the results of the run are damaged")
     refused(run.frames_file, "", "the run is damaged")
     for arguments, mentioned in (
@@ -287,7 +287,8 @@ def results(logged: dict[tuple[int, str], str], folder: Path, mae: float = 5.0) 
     run.metrics_file.write_text(
         json.dumps({"videos": {"mae": mae, "rmse": mae, "ccc": None, "pearson": None}})
     )
-    run.predictions_file.write_text(f"video_id,subject,recording,estimate\n1,1,1,{mae}\n")
+    columns = "video_id,partition,subject,task,recording,label,estimate"
+    run.predictions_file.write_text(f"{columns}\n1,test,1,,1,0,{mae}\n")
     return Results.of(run)
 
 

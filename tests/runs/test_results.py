@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from depression_vr.errors import UserError
 from depression_vr.files import write_json, write_text
 from depression_vr.runs.bands import severity_band
 from depression_vr.runs.results import (
@@ -105,6 +106,36 @@ def test_metrics_can_be_computed_again_from_the_predictions_file(
     assert agreement(again) | {"severity_bands": band_confusion(again)} == run.metrics()["videos"]
     windows_again = video_table(pd.read_csv(run.windows_file), manifest)
     np.testing.assert_array_equal(windows_again["estimate"], run.predictions()["estimate"])
+
+
+def test_predictions_are_refused_unless_they_are_whole_and_those_of_the_metrics(
+    tmp_path: Path, windows: pd.DataFrame, manifest: pd.DataFrame
+) -> None:
+    run = Run(tmp_path / "run")
+    references = manifest.loc[manifest["partition"] == "test", ["video_id"]]
+    write_results(run, windows, manifest, corpus="csv", partition="test", maximum=63, references=references)
+    heading, *rows = run.predictions_file.read_text().splitlines(keepends=True)
+    for content, told in (
+        ("", "predictions.csv is damaged: No columns"),
+        (heading, "predictions.csv is damaged: it has no videos"),
+        (heading + rows[0] + rows[0], "predictions.csv is damaged: it has a video twice"),
+        (heading + rows[0] + rows[1][:20], "predictions.csv is damaged: a number is not finite"),
+        (heading + "".join(rows[:-1]), "metrics.json and predictions.csv disagree"),
+    ):
+        run.predictions_file.write_text(content)
+        with pytest.raises(UserError, match=told):
+            run.predictions()
+
+
+def test_a_diverged_networks_predictions_can_be_read(tmp_path: Path, manifest: pd.DataFrame) -> None:
+    run = Run(tmp_path / "run")
+    manifest["subject"] = manifest["subject"].replace("305", "NA")
+    tested = manifest.loc[manifest["partition"] == "test", ["video_id"]]
+    windows = tested.assign(window=0, first_frame=0, last_frame=7, estimate=[np.nan, 1.0, 2.0, 3.0])
+    write_results(run, windows, manifest, corpus="csv", partition="test", maximum=63, references=tested)
+    videos = run.predictions()
+    np.testing.assert_array_equal(videos["estimate"], windows["estimate"])
+    assert list(videos["subject"]) == ["NA", "NA", "306", "306"]
 
 
 def test_an_undefined_metric_is_null_in_json(tmp_path: Path) -> None:

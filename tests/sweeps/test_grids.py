@@ -37,6 +37,10 @@ def test_a_failing_run_does_not_end_the_others_and_the_grid_goes_on(
     assert runs()["1"].record()["ended"] == ended
     assert len(runs()) == 2
 
+    other = command("train", *grid[:-1], "seed=1", "model.groups=2")  # not that of before, which has failed
+    assert other.code == 0, other.err
+    assert "failed" in other.out
+
 
 def test_a_bug_shows_in_the_exit_code(
     command: RunCommand, csv_corpus: Path, monkeypatch: pytest.MonkeyPatch

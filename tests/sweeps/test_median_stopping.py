@@ -7,7 +7,7 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from conftest import Outcome, RunCommand
-from depression_vr.entry import TARGETS_VARIABLE
+from depression_vr.building import TARGETS_VARIABLE
 from depression_vr.runs.run import Run
 from depression_vr.sweeps.storage import open_storage
 from studies import TINY

@@ -1,6 +1,7 @@
 """A sweep leaves a study, and the same command goes on with it."""
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -35,8 +36,9 @@ def test_a_sweep_leaves_a_study_whose_best_trial_can_be_evaluated(
     assert f"evaluate run='{Path.cwd() / SWEEP}/trial_{best.number:03d}'" in outcome.out
     assert "importance of parameters" in outcome.out
     page = (SWEEP / "study.html").read_text()  # opens without a network
-    assert "<link" not in page
+    assert re.findall(r"<link[^>]*>", page) == ['<link rel="icon" href="data:,">']
     assert "<script src" not in page
+    assert "prefers-color-scheme: dark" in page
     assert "plotly.js v" in page
     assert page.count("Plotly.newPlot(") >= 5
 

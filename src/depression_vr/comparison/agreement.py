@@ -36,12 +36,6 @@ def metrics_from_sums(sums: Any) -> np.ndarray:
         return np.stack([absolute, np.sqrt(squared), 2 * (xy - x * y) / spread])
 
 
-def metrics_of(videos: pd.DataFrame) -> dict[str, float]:
-    """MAE and RMSE in points, and CCC, over the rows of a table with ``label`` and ``estimate``."""
-    totals = subject_sums(videos.assign(subject="")).sum(axis=1)
-    return dict(zip(METRICS, metrics_from_sums(totals).tolist(), strict=True))
-
-
 def recordings(videos: pd.DataFrame) -> pd.DataFrame:
     """One row per recording, its tasks averaged: ``subject, label, estimate``."""
     rows = videos.groupby("recording", sort=False)

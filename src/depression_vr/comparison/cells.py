@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from depression_vr.comparison.grouping import Group
 from depression_vr.comparison.measuring import VIDEOS, Comparison, Measured, MeasuredGroup
 from depression_vr.comparison.pairs import Pair
+from depression_vr.runs.in_words import counted, rounded, with_minus
 
 PLUS_MINUS = "±"
 _INTERVAL = "95% interval"
 _GROUP_HEADINGS = (
-    "group", "corpus", "seeds", "n", "MAE", _INTERVAL, "RMSE", _INTERVAL, "CCC", _INTERVAL,
+    "group", "corpus", "seeds", "n", "subjects", "MAE", _INTERVAL, "RMSE", _INTERVAL, "CCC", _INTERVAL,
     "published MAE / RMSE",
 )  # fmt: skip
 _PAIR_HEADINGS = ("first", "second", "difference in error", _INTERVAL, "p", "p (Holm)", "d_z", "verdict")
@@ -47,8 +48,8 @@ def _group(measured: MeasuredGroup, over: str) -> tuple[str, ...]:
         for metric in measured.metrics[over].values()
         for cell in (_spread(metric), _interval(metric.interval.low, metric.interval.high))
     ]
-    count = str(measured.counts[over])
-    return (group.name, group.corpus, str(len(group.replicates)), count, *numbers, told)
+    counts = len(group.replicates), measured.counts[over], measured.subjects[over]
+    return (group.name, group.corpus, *map(str, counts), *numbers, told)
 
 
 def _pair(pair: Pair) -> tuple[str, ...]:
@@ -69,8 +70,8 @@ def _spread(metric: Measured) -> str:
     if math.isnan(metric.mean):
         return NOTHING
     if math.isnan(metric.deviation):
-        return f"{metric.mean:.2f}"
-    return f"{metric.mean:.2f} {PLUS_MINUS} {metric.deviation:.2f}"
+        return _rounded(metric.mean)
+    return f"{_rounded(metric.mean)} {PLUS_MINUS} {metric.deviation:.2f}"
 
 
 def _interval(low: float, high: float, sign: str = "") -> str:
@@ -83,17 +84,18 @@ def _signed(value: float) -> str:
     return NOTHING if math.isnan(value) else _rounded(value, "+")
 
 
-def _rounded(value: float, sign: str) -> str:
-    text = f"{value:{sign}.2f}"
-    return text.replace("-", "\N{MINUS SIGN}")
+def _rounded(value: float, sign: str = "") -> str:
+    return with_minus(f"{value:{sign}.2f}" if sign else rounded(value))
 
 
 def _probability(p: float) -> str:
-    """Three digits, or two that count where it is smaller.
+    """Three digits, four where it is small, and never 0, which no test can give.
 
-    >>> _probability(0.0432), _probability(0.00021), _probability(1.0)
-    ('0.043', '0.0002', '1.000')
+    >>> [_probability(p) for p in (1.0, 0.0432, 0.00021, 0.000015)]
+    ['1.000', '0.043', '0.0002', '<0.0001']
     """
+    if p < 0.0001:
+        return "<0.0001"
     return f"{p:.3f}" if p >= 0.001 else f"{p:.4f}"
 
 
@@ -104,8 +106,7 @@ def settings(group: Group) -> str:
 
 def pair_count(comparison: Comparison) -> str:
     """How many pairs p is corrected for, with the word."""
-    count = len(comparison.pairs)
-    return f"{count} pair{'' if count == 1 else 's'}"
+    return counted(len(comparison.pairs), "pair")
 
 
 def notes(comparison: Comparison) -> list[str]:
@@ -126,6 +127,12 @@ def notes(comparison: Comparison) -> list[str]:
             "over subjects. Intervals are not corrected: one may leave out 0 where the corrected p does not "
             "tell. They too are of the networks that were trained. What is not distinguishable is not shown "
             "to be equal."
+        )
+    alone = [one.group.name for one in comparison.groups if len(one.group.replicates) == 1]
+    if comparison.pairs and alone:
+        said.append(
+            f"Of one seed only: {'; '.join(alone)}. A pair with such a group tells networks apart, not "
+            "methods: another seed may change which is better."
         )
     without = {
         metric.interval.missing: measured.group.name

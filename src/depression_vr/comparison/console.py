@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from depression_vr.comparison.cells import TEXT_HEADINGS, Cells, group_table, left_out, notes, pair_table
 from depression_vr.comparison.measuring import Comparison
-
-_UNLIMITED_WIDTH = 1000
+from depression_vr.runs.console import print_table
+from depression_vr.runs.in_words import counted
 
 
 def print_comparison(comparison: Comparison, written: Sequence[Path]) -> None:
@@ -24,8 +23,7 @@ def print_comparison(comparison: Comparison, written: Sequence[Path]) -> None:
     for note in notes(comparison):
         console.print(Text(note))
     if comparison.left_out:
-        count = len(comparison.left_out)
-        console.print(f"\n{count} run{'' if count == 1 else 's'} left out")
+        console.print(f"\n{counted(len(comparison.left_out), 'run')} left out")
         for line in left_out(comparison):
             console.print(Text(f"  {line}"), soft_wrap=True)
     console.print("\nwritten:")
@@ -35,12 +33,4 @@ def print_comparison(comparison: Comparison, written: Sequence[Path]) -> None:
 
 def _print(cells: Cells) -> None:
     headings, *rows = cells
-    table = Table(box=None, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading in TEXT_HEADINGS else "right")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    console = Console(width=_UNLIMITED_WIDTH, force_terminal=False)
-    with console.capture() as lines:
-        console.print(table)
-    print("\n".join(line.rstrip() for line in lines.get().splitlines()))
+    print_table(headings, rows, left=TEXT_HEADINGS)

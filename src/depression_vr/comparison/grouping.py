@@ -8,8 +8,9 @@ import pandas as pd
 from omegaconf import OmegaConf
 
 from depression_vr.comparison.naming import NONE, differing, group_names, shown
-from depression_vr.comparison.reading import FinishedRun, LeftOut, Published
+from depression_vr.comparison.reading import FinishedRun, LeftOut
 from depression_vr.errors import Problem, UserError
+from depression_vr.experiments.recipes import Published
 from depression_vr.runs.bands import BDI_MAXIMUM
 
 _KEYS = {"model": "network", "network": "network", "data": "corpus", "corpus": "corpus"}

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from depression_vr.runs.in_words import counted
+
 FEWEST_SUBJECTS = 5
 """Of four there are 35 different resamples: the 2.5% that an interval leaves out at either end are none."""
 
@@ -54,7 +56,7 @@ def bootstrap_intervals(
     subjects = sums.shape[-1]
     statistics = len(statistic(sums.sum(axis=-1, keepdims=True)))
     if subjects < FEWEST_SUBJECTS:
-        few = f"only {subjects} subject{'' if subjects == 1 else 's'}"
+        few = f"only {counted(subjects, 'subject')}"
         return [Interval(math.nan, math.nan, few)] * statistics
 
     def of_drawn(drawn: np.ndarray, axis: int = -1) -> np.ndarray:

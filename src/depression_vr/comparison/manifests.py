@@ -9,6 +9,7 @@ import pandas as pd
 
 from depression_vr.comparison.grouping import Group
 from depression_vr.errors import Problem, UserError
+from depression_vr.runs.in_words import counted
 
 _COLUMNS = ("label", "subject", "task", "recording")
 _MOST_NAMED = 5
@@ -76,18 +77,14 @@ def _differences(here: pd.DataFrame, there: pd.DataFrame) -> Iterator[str]:
     for word, one, other in (("lacks", there, here), ("adds", here, there)):
         only = one.index.difference(other.index)
         if len(only):
-            yield f"{word} {_counted(len(only))} ({_some(only)})"
+            yield f"{word} {counted(len(only), 'video')} ({_some(only)})"
     both = here.index.intersection(there.index)
     for column in _COLUMNS:
         ours, theirs = here.loc[both, column], there.loc[both, column]
         differ = both[(ours != theirs).to_numpy()]
         if len(differ):
             told = [f"{video}: {ours[video]}, not {theirs[video]}" for video in differ]
-            yield f"has another {column} for {_counted(len(differ))} ({_some(told)})"
-
-
-def _counted(videos: int) -> str:
-    return f"{videos} video{'' if videos == 1 else 's'}"
+            yield f"has another {column} for {counted(len(differ), 'video')} ({_some(told)})"
 
 
 def _some(names: Sequence[str] | pd.Index) -> str:

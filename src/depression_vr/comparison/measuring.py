@@ -50,11 +50,13 @@ class MeasuredGroup:
     Attributes:
         group: the group.
         counts: how many each of ``metrics`` is over.
+        subjects: how many people these are of.
         metrics: over ``videos``, each ``task ...`` and ``recordings``: by name.
     """
 
     group: Group
     counts: dict[str, int]
+    subjects: dict[str, int]
     metrics: dict[str, dict[str, Measured]]
 
 
@@ -116,6 +118,7 @@ def measure(group: Group, resamples: int) -> MeasuredGroup:
     return MeasuredGroup(
         group,
         {over: len(table) for over, table in tables[0].items()},
+        {over: table["subject"].nunique() for over, table in tables[0].items()},
         {over: _measured([table[over] for table in tables], resamples) for over in tables[0]},
     )
 

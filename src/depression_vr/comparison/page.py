@@ -18,6 +18,7 @@ from depression_vr.comparison.figures.style import looks
 from depression_vr.comparison.measuring import VIDEOS, Comparison, MeasuredGroup
 from depression_vr.files import write_text
 from depression_vr.pages import templates
+from depression_vr.runs.in_words import counted
 
 _SHOWN_AT_FIRST = 4
 _PAIRS_AT_FIRST = 15
@@ -54,9 +55,8 @@ def write_page(file: Path, comparison: Comparison) -> None:
 
 def _summary(comparison: Comparison) -> str:
     runs = sum(len(measured.group.runs) for measured in comparison.groups)
-    counts = ((runs, "run"), (len(comparison.groups), "group"))
-    told = " in ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts)
-    return f"{told}, tested on {' and '.join(comparison.corpora)}"
+    groups = counted(len(comparison.groups), "group")
+    return f"{counted(runs, 'run')} in {groups}, tested on {' and '.join(comparison.corpora)}"
 
 
 def _parts(measured: MeasuredGroup) -> list[str]:
@@ -95,7 +95,8 @@ def _plots(groups: Sequence[MeasuredGroup], numbers: Iterator[int]) -> Iterator[
     if all(measured.group.is_bdi for measured in groups):
         yield plot(
             "Error by severity band",
-            "Above 0 the estimate is too high. A box holds half of the videos; its line is the median.",
+            "Estimates averaged over seeds; above 0 they are too high. A box holds half of the videos; its "
+            "line is the median.",
             errors_by_band(groups),
         )
     for partition in ("development", "training"):

@@ -1,11 +1,8 @@
 """Jobs of a comparison, one after another, with a progress bar."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
-from depression_vr.parallel import Bar, Job, Tick, run_jobs
-
-Result = TypeVar("Result")
+from depression_vr.parallel import Bar, Job, Result, Tick, do_all
 
 
 def all_done(work: Callable[[Job], Result], jobs: Sequence[Job], description: str, unit: str) -> list[Result]:
@@ -16,10 +13,4 @@ def all_done(work: Callable[[Job], Result], jobs: Sequence[Job], description: st
         tick()
         return result
 
-    results = []
-    for done in run_jobs(ticked, jobs, workers=1, ticks=Bar(description, unit, len(jobs))):
-        if done.error is not None:
-            raise done.error
-        assert done.result is not None
-        results.append(done.result)
-    return results
+    return do_all(ticked, jobs, workers=1, ticks=Bar(description, unit, len(jobs)))

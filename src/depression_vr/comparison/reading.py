@@ -12,9 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import AwareDatetime, BaseModel, ValidationError
 
-from depression_vr.comparison.agreement import metrics_of
 from depression_vr.comparison.progress import all_done
-from depression_vr.errors import UserError
+from depression_vr.errors import UserError, first_line
+from depression_vr.experiments.recipes import Published
 from depression_vr.runs.bands import BDI_MAXIMUM
 from depression_vr.runs.listing import RunSummary, summary_of
 from depression_vr.runs.run import Run
@@ -23,10 +23,8 @@ from depression_vr.settings import determining_settings, settings_fingerprint
 KEYS = ("video_id", "subject", "task", "recording")
 CHECKPOINT = "checkpoint"
 """Stands for the training of a checkpoint from elsewhere."""
-_COLUMNS = (*KEYS, "label", "estimate")
 _KFOLD = "subject_disjoint_kfold"
 _CURVES = {"training/mae_epoch": "training", "development/mae": "development"}
-_ROUNDING = 1e-6
 _OF_ONE_REPLICATE = ("seed", "data.seed", "data.fold")
 
 
@@ -46,23 +44,10 @@ class _Record(BaseModel):
     dataset: _Dataset = _Dataset()
 
 
-class _Agreement(BaseModel):
-    mae: float
-
-
 class _Metrics(BaseModel):
     """What a comparison takes from ``metrics.json``."""
 
     corpus: str
-    videos: _Agreement
-
-
-class Published(BaseModel):
-    """A published result, as a recipe's config has it: MAE and RMSE on the test partition, in points."""
-
-    mae: float
-    rmse: float
-    source: str
 
 
 @dataclass(frozen=True)
@@ -145,15 +130,15 @@ def read_run(folder: Path) -> FinishedRun | LeftOut:
     except UserError as error:
         return LeftOut(folder, "damaged", error.what)
     except (OSError, ValueError, OmegaConfBaseException) as error:
-        return LeftOut(folder, "damaged", f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
+        return LeftOut(folder, "damaged", f"{type(error).__name__}: {first_line(error)}")
 
 
 def _read(run: Run, config: DictConfig, summary: RunSummary) -> FinishedRun:
     record = _Record.model_validate(run.record())
     metrics = _Metrics.model_validate(run.metrics())
-    videos = _videos(run)
-    if abs(metrics_of(videos)["mae"] - metrics.videos.mae) > _ROUNDING:
-        raise ValueError(f"{run.metrics_file.name} and {run.predictions_file.name} disagree")
+    videos = run.predictions()[[*KEYS, "label", "estimate"]]
+    if not np.isfinite(videos["estimate"]).all():
+        raise ValueError(f"{run.predictions_file.name} has an estimate that is no number")
     if not isinstance(config.get("data"), DictConfig):
         raise ValueError(f"{run.config_file.name} names no corpus")
     fingerprint, folds = record.fingerprint, None
@@ -190,24 +175,6 @@ def _read(run: Run, config: DictConfig, summary: RunSummary) -> FinishedRun:
 def _recipe(config: DictConfig, summary: RunSummary) -> str | None:
     """The recipe of a run from before its config named it; without one the summary has the run's name."""
     return None if summary.experiment == config.name else summary.experiment
-
-
-def _videos(run: Run) -> pd.DataFrame:
-    table = run.predictions()
-    missing = [column for column in _COLUMNS if column not in table]
-    if missing or table.empty:
-        what = f"has no column {missing[0]}" if missing else "has no videos"
-        raise ValueError(f"{run.predictions_file.name} {what}")
-    videos = table[[*_COLUMNS]].assign(
-        **{key: table[key].fillna("").astype(str) for key in KEYS},
-        label=table["label"].astype(float),
-        estimate=table["estimate"].astype(float),
-    )
-    if not np.isfinite(videos[["label", "estimate"]]).all(axis=None):
-        raise ValueError(f"{run.predictions_file.name} has a score that is no number")
-    if videos["video_id"].duplicated().any():
-        raise ValueError(f"{run.predictions_file.name} has a video twice")
-    return videos
 
 
 def _fingerprint_of_all_folds(config: DictConfig) -> str:

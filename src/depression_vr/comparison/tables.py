@@ -40,6 +40,7 @@ def group_table(comparison: Comparison) -> pd.DataFrame:
                         "settings": settings(measured.group),
                         "over": over,
                         "n": measured.counts[over],
+                        "subjects": measured.subjects[over],
                         "metric": name,
                         "seeds": len(metric.values),
                         "mean": metric.mean,

@@ -19,7 +19,9 @@ from depression_vr.comparison.cells import (
 from depression_vr.comparison.measuring import Comparison
 from depression_vr.files import write_text
 
-_LATEX = {PLUS_MINUS: r"$\pm$", "\N{MINUS SIGN}": "$-$", "…": r"\dots{}", NOTHING: "--"}
+_LATEX = {PLUS_MINUS: r"$\pm$", "\N{MINUS SIGN}": "$-$", "…": r"\dots{}", NOTHING: "--", "<": "$<$"}
+_SYMBOLS = {"p": "$p$", "p (Holm)": "$p$ (Holm)", r"d\_z": "$d_z$"}
+"""Escaped headings, and how they are set."""
 
 
 def write_markdown(file: Path, comparison: Comparison) -> None:
@@ -51,8 +53,8 @@ def write_latex(file: Path, comparison: Comparison) -> None:
     of_others = " Published numbers were not measured by these runs."
     groups = _latex(
         group_table(comparison.groups),
-        "Error and agreement on the test partition: mean and standard deviation over seeds, and 95\\% "
-        "bootstrap intervals over videos, resampled by subject."
+        "Error and agreement on the test partition: mean and standard deviation over seeds, and 95\\% BCa "
+        f"bootstrap intervals of the mean ({comparison.resamples} resamples of subjects with their videos)."
         + (of_others if any(one.group.published for one in comparison.groups) else ""),
         "tab:groups",
     )
@@ -70,7 +72,9 @@ def _latex(cells: Cells, caption: str, label: str) -> str:
     headings, *rows = cells
     table = pd.DataFrame(rows, columns=pd.Index(headings))  # several columns have one heading
     styler = Styler(table, uuid="").format(escape="latex").hide(axis="index")
-    styler = styler.format_index(axis="columns", escape="latex")
+    styler = styler.format_index(
+        lambda text: _SYMBOLS.get(str(text), str(text)), axis="columns", escape="latex"
+    )
     text = styler.to_latex(
         hrules=True,
         column_format="".join("l" if heading in TEXT_HEADINGS else "r" for heading in headings),

@@ -6,8 +6,8 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 
-from depression_vr.errors import UserError
 from depression_vr.intervals.calibration import Calibration, Kind
+from depression_vr.runs.bands import BDI_MAXIMUM, severity_band
 
 _LEVEL = 0.95
 _COLUMNS = {"standard": ("low", "high"), "normalised": ("low_normalised", "high_normalised")}
@@ -55,12 +55,14 @@ class Intervals:
             As ``intervals`` in ``metrics.json``. ``deviation`` is the standard deviation of the coverage from
             one calibration to another. The interval of a coverage is the exact binomial one of 95%
             for as many videos as there are subjects (Clopper and Pearson, Biometrika 1934): videos of one
-            subject are not independent.
+            subject are not independent. On the BDI-II scale ``severity_bands`` has the coverage of each band
+            of the labels: the confidence is that of all scores together.
         """
         found: dict[str, Any] = {"confidence": self.confidence, "reason": self.reason}
         if self.calibration is None:
             return found | {"calibration": None, **dict.fromkeys(_COLUMNS)}
         subjects = videos["subject"].nunique()
+        bands = {"severity_bands": _by_band(videos)} if self.calibration.maximum == BDI_MAXIMUM else {}
         return found | {
             "calibration": {
                 "corpus": self.calibration.corpus,
@@ -76,7 +78,24 @@ class Intervals:
                 kind: _coverage(videos["label"], videos[low], videos[high], subjects)
                 for kind, (low, high) in _COLUMNS.items()
             },
+            **bands,
         }
+
+
+def _by_band(videos: pd.DataFrame) -> dict[str, Any]:
+    """How many videos and subjects a band has, and the share that each kind covers; of bands with videos."""
+    covered = {
+        kind: videos["label"].between(videos[low], videos[high]) for kind, (low, high) in _COLUMNS.items()
+    }
+    bands = videos.assign(**covered, band=severity_band(videos["label"])).groupby("band", observed=True)
+    return {
+        str(band): {
+            "videos": len(rows),
+            "subjects": rows["subject"].nunique(),
+            **{kind: float(rows[kind].mean()) for kind in _COLUMNS},
+        }
+        for band, rows in bands
+    }
 
 
 def _coverage(labels: pd.Series, lows: pd.Series, highs: pd.Series, independent: int) -> dict[str, float]:
@@ -92,17 +111,3 @@ def _coverage(labels: pd.Series, lows: pd.Series, highs: pd.Series, independent:
         "mean_width": float(widths.mean()),
         "median_width": float(widths.median()),
     }
-
-
-def refuse_no_confidence(confidence: Any) -> None:
-    """Refuse what is no confidence.
-
-    Raises:
-        UserError: it is not a number between 0 and 1.
-    """
-    if isinstance(confidence, bool) or not isinstance(confidence, float | int) or not 0 < confidence < 1:
-        raise UserError(
-            f"{confidence!r} is no confidence",
-            where="config key confidence",
-            fix="use 0.9, or another number between 0 and 1",
-        )

@@ -20,7 +20,7 @@ from pydantic.dataclasses import dataclass
 from depression_vr.errors import UserError
 from depression_vr.files import write_json
 from depression_vr.intervals.conformal import conformal_intervals, fewest, kth
-from depression_vr.runs.percent import percent
+from depression_vr.runs.in_words import counted, percent
 from depression_vr.runs.run import Run
 
 CONFIDENCE = 0.9
@@ -111,9 +111,8 @@ class Calibration:
         """
         return float(np.median(self.spreads)) or 1.0
 
-    @property
-    def remarks(self) -> tuple[str, ...]:
-        """What one has to know of intervals that rest on it."""
+    def remarks(self, confidence: float) -> tuple[str, ...]:
+        """What one has to know of intervals of a confidence, between 0 and 1, that rest on it."""
         remarks = [
             f"the confidence is that of a subject and a video drawn as those of {self.corpus}, "
             f"{self.partition} partition, were: not of other cameras, faces or people"
@@ -130,17 +129,17 @@ class Calibration:
                 "every video counts as a subject of its own: if some are of one person, fewer scores are "
                 "covered"
             )
-        if self.too_few(CONFIDENCE) is None and self.is_few:
+        if self.too_few(confidence) is None and self.is_few:
             remarks.append(
-                f"{self.counted} are few: what intervals of {percent(CONFIDENCE)} really cover varies by "
-                f"{self.deviation(CONFIDENCE):.0%} (standard deviation) from calibration to calibration"
+                f"{self.counted} are few: what intervals of {percent(confidence)} really cover varies by "
+                f"{self.deviation(confidence):.0%} (standard deviation) from calibration to calibration"
             )
         return tuple(remarks)
 
     @property
     def counted(self) -> str:
         """How many count, in words: subjects, or videos where each is the only one of its subject."""
-        return _counted(self.subjects, "video" if self.subjects == self.videos else "subject")
+        return counted(self.subjects, "video" if self.subjects == self.videos else "subject")
 
     @property
     def is_few(self) -> bool:
@@ -162,7 +161,7 @@ class Calibration:
         if self.subjects >= needed:
             return None
         return (
-            f"the {self.partition} partition of {self.corpus} has {_counted(self.subjects, 'subject')}, and "
+            f"the {self.partition} partition of {self.corpus} has {counted(self.subjects, 'subject')}, and "
             f"intervals of {percent(confidence)} take {needed}"
         )
 
@@ -199,10 +198,6 @@ class Calibration:
         )
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def read_calibration(run: Run) -> Calibration | None:
     """The calibration that is stored with a run; None where there is none.
 
@@ -227,4 +222,4 @@ def read_calibration(run: Run) -> Calibration | None:
 
 def write_calibration(run: Run, calibration: Calibration) -> None:
     """Store a calibration with a run."""
-    write_json(run.calibration_file, {"remarks": calibration.remarks, **asdict(calibration)})
+    write_json(run.calibration_file, {"remarks": calibration.remarks(CONFIDENCE), **asdict(calibration)})

@@ -5,7 +5,7 @@ from typing import get_args
 import numpy as np
 
 from depression_vr.intervals.calibration import Calibration, Kind
-from depression_vr.runs.percent import percent
+from depression_vr.runs.in_words import percent
 
 
 def print_calibration(calibration: Calibration, confidence: float) -> None:
@@ -20,10 +20,13 @@ def print_calibration(calibration: Calibration, confidence: float) -> None:
         print(f"intervals of {percent(confidence)}: none, {reason}")
     else:
         spreads = np.asarray(calibration.spreads)
-        half = {kind: calibration.half_widths(spreads, confidence, kind) for kind in get_args(Kind)}
+        half = {
+            kind: np.minimum(calibration.half_widths(spreads, confidence, kind), calibration.maximum)
+            for kind in get_args(Kind)
+        }
         print(
-            f"intervals of {percent(confidence)}: standard +-{half['standard'][0]:.1f} points; of these "
-            f"videos normalised +-{half['normalised'].min():.1f} to +-{half['normalised'].max():.1f} points"
+            f"intervals of {percent(confidence)}: standard ±{half['standard'][0]:.1f} points; of these "
+            f"videos normalised ±{half['normalised'].min():.1f} to ±{half['normalised'].max():.1f} points"
         )
-    for remark in calibration.remarks:
+    for remark in calibration.remarks(confidence):
         print(f"note: {remark}")

@@ -1,6 +1,5 @@
 """Which videos a network knows already: intervals promise nothing of those, and learn nothing from them."""
 
-from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -28,13 +27,13 @@ def roles_in_training(run: Run, datamodule: ClipDataModule) -> pd.Series | None:
     manifest = datamodule.manifest
     if dataset is None or dataset["corpus"] != manifest.corpus:
         return None
-    if dataset["fingerprint"] == manifest.fingerprint():
+    if dataset["fingerprint"] == manifest.fingerprint:
         return manifest.table["partition"]
     try:
         dealt = _split(run).applied(datamodule.corpus.manifest())
     except UserError:  # another corpus, which cannot be dealt so
         return None
-    return dealt.table["partition"] if dealt.fingerprint() == dataset["fingerprint"] else None
+    return dealt.table["partition"] if dealt.fingerprint == dataset["fingerprint"] else None
 
 
 def _training_corpus(run: Run) -> dict[str, Any] | None:
@@ -95,10 +94,4 @@ def _seen(run: Run, manifest: Manifest, partition: str) -> int:
     if run.predictions_file.is_file():
         videos = run.predictions()
         there = there[~there["video_id"].isin(videos.loc[videos["partition"] == "test", "video_id"])]
-    rows = manifest.rows(partition)
-    wanted = replace(
-        manifest,
-        table=manifest.table.iloc[rows].reset_index(drop=True),
-        folders=tuple(manifest.folders[row] for row in rows),
-    )
-    return int(frame_contents(wanted)["digest"].isin(there["digest"]).sum())
+    return int(frame_contents(manifest, manifest.rows(partition))["digest"].isin(there["digest"]).sum())

@@ -52,7 +52,7 @@ def calibrate(
     order = residuals.argsort()  # that of the corpus would say whose they are
     return Calibration(
         corpus=manifest.corpus,
-        dataset=manifest.fingerprint(),
+        dataset=manifest.fingerprint,
         partition=partition,
         videos=len(videos),
         selected_on=selected_on,
@@ -132,7 +132,7 @@ def _not_new(run: Run, datamodule: ClipDataModule, calibration: Calibration) -> 
         return (
             f"the scale ends at {manifest.maximum:g}, and that of the calibration at {calibration.maximum:g}"
         )
-    if (calibration.dataset, calibration.partition) == (manifest.fingerprint(), partition):
+    if (calibration.dataset, calibration.partition) == (manifest.fingerprint, partition):
         return "these are the videos that the intervals are calibrated on"
     roles = roles_in_training(run, datamodule)
     if roles is None:

@@ -1,20 +1,22 @@
 """Tables on the terminal: what a run ends with, and the list of runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import timedelta
+from itertools import compress
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from depression_vr.runs.in_words import percent, rounded
 from depression_vr.runs.listing import RunSummary
-from depression_vr.runs.percent import percent
 from depression_vr.runs.run import Run
 
-_NUMBERS = ("seed", "duration", "dev. MAE", "MAE", "RMSE", "CCC")
-_REMARK_LENGTH = 60
+_TEXTS = ("started", "status", "experiment", "network", "corpus", "of", "folder", "remark")
+_REMARK_LENGTH = 120
 _UNLIMITED_WIDTH = 1000
 
 
@@ -66,12 +68,12 @@ def _covered(kind: Mapping[str, float]) -> str:
 
 
 def _add_row(table: Table, estimator: str, over: str, row: dict[str, Any]) -> None:
-    numbers = ("-" if row[name] is None else f"{row[name]:.2f}" for name in ("mae", "rmse", "ccc", "pearson"))
+    numbers = ("-" if row[name] is None else rounded(row[name]) for name in ("mae", "rmse", "ccc", "pearson"))
     table.add_row(estimator, over, str(row["n"]), *numbers)
 
 
 def print_runs(runs: Sequence[RunSummary], found: int) -> None:
-    """Print a line per run, as long as it needs to be, without columns that no run has.
+    """Print a line per run.
 
     Args:
         runs: the lines.
@@ -79,13 +81,25 @@ def print_runs(runs: Sequence[RunSummary], found: int) -> None:
     """
     count = f"{len(runs)} of {found}" if len(runs) < found else f"{found}"
     print(f"{count} run{'' if found == 1 else 's'}")
-    rows = [_cells(run) for run in runs]
+    if runs:
+        rows = [_cells(run) for run in runs]
+        print_table(list(rows[0]), [list(row.values()) for row in rows], left=_TEXTS)
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: Container[str]) -> None:
+    """Print a table without lines around it, as wide as it needs to be, without columns of empty cells.
+
+    Args:
+        headings: of the columns.
+        rows: their cells.
+        left: headings of the columns of text; those of numbers end at one place.
+    """
     table = Table(box=None, pad_edge=False)
-    headings = [heading for heading in rows[0] if any(row[heading] for row in rows)] if rows else []
-    for heading in headings:
-        table.add_column(heading, justify="right" if heading in _NUMBERS else "left")
+    filled = [any(column) for column in zip(*rows, strict=True)]
+    for heading in compress(headings, filled):
+        table.add_column(heading, justify="left" if heading in left else "right")
     for row in rows:
-        table.add_row(*(Text(row[heading]) for heading in headings))
+        table.add_row(*map(Text, compress(row, filled)))
     console = Console(width=_UNLIMITED_WIDTH, force_terminal=False)
     with console.capture() as lines:
         console.print(table)
@@ -102,10 +116,10 @@ def _cells(run: RunSummary) -> dict[str, str]:
         "corpus": run.corpus or "",
         "seed": "" if run.seed is None else str(run.seed),
         "duration": _clock(run.duration),
-        **{name: "" if metric is None else f"{metric:.2f}" for name, metric in metrics.items()},
+        **{name: "" if metric is None else rounded(metric) for name, metric in metrics.items()},
         "of": run.partition or "",
         "folder": _from_here(run.folder),
-        "remark": run.remark[:_REMARK_LENGTH],
+        "remark": shorten(run.remark, _REMARK_LENGTH, placeholder=" ..."),
     }
 
 

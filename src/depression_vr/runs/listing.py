@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
-from depression_vr.errors import UserError
+from depression_vr.errors import UserError, first_line
 from depression_vr.runs.process import is_dead
 from depression_vr.runs.run import Run
 
@@ -102,21 +102,19 @@ class _Metrics(BaseModel):
     videos: _Agreement = _Agreement()
 
 
-def folders_of_runs(given: Sequence[str]) -> list[Path]:
-    """The folders that a command's key ``runs`` names.
+def folders_of_runs(given: Sequence[Path], key: str = "runs") -> Sequence[Path]:
+    """The folders that a command's key names.
 
     Raises:
         UserError: one is not there.
     """
-    folders = [Path(folder).expanduser() for folder in given]
-    missing = [str(folder) for folder in folders if not folder.is_dir()]
-    if missing:
+    if missing := [str(folder) for folder in given if not folder.is_dir()]:
         raise UserError(
             f"there is no folder {' and no folder '.join(missing)}",
-            where="config key runs",
-            fix="name folders that runs are in, such as runs=outputs or runs=[outputs,multirun]",
+            where=f"config key {key}",
+            fix=f"name folders that runs are in, such as {key}=outputs or {key}=[outputs,multirun]",
         )
-    return folders
+    return given
 
 
 def find_runs(roots: Iterable[Path]) -> Iterator[Path]:
@@ -170,8 +168,16 @@ def summary_of(folder: Path) -> RunSummary:
         development_mae=record.best_development_mae,
         started=record.started,
         duration=None if ended is None else ended - record.started,
-        remark=record.error.partition("\n")[0],
+        remark=first_line(record.error.removeprefix(f"{UserError.__name__}: ")),
     )
+
+
+def unfinished(run: Run) -> str | None:
+    """How a run has ended otherwise than finished, or that it is under way, in one line; else None."""
+    summary = summary_of(run.folder)
+    if summary.status == "finished":
+        return None
+    return ": ".join(filter(None, (summary.status, summary.remark)))
 
 
 def _status(record: _Record) -> Status:

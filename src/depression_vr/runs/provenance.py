@@ -55,7 +55,11 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 def packages() -> dict[str, str]:
     """Name and version of every installed package, by name."""
-    return dict(sorted((found.name.lower(), found.version) for found in metadata.distributions()))
+    found: dict[str, str] = {}
+    for installed in metadata.distributions():
+        if installed.name:  # an installation that was broken off leaves a folder without one
+            found.setdefault(installed.name.lower(), installed.version)  # the first is what is imported
+    return dict(sorted(found.items()))
 
 
 def hardware() -> dict[str, Any]:

@@ -14,6 +14,7 @@ from depression_vr.distributed.processes import leads
 from depression_vr.errors import StoppedError, UserError
 from depression_vr.files import write_json, write_text
 from depression_vr.runs import provenance
+from depression_vr.runs.overwriting import refuse_to_overwrite
 from depression_vr.runs.process import this_process
 from depression_vr.runs.run import Run
 
@@ -28,7 +29,8 @@ class RunRecord:
     """Context manager around a whole run; writes config, code difference and record, in the first process.
 
     The record's status is ``running``, then ``finished``, ``failed`` (with the error) or ``interrupted``.
-    Until then a file keeps room for the last one, on a disk that is full meanwhile.
+    Until then a file keeps room for the last one, on a disk that is full meanwhile. A run that begins is
+    refused where it would be written over another.
 
     Args:
         run: where to write.
@@ -44,6 +46,7 @@ class RunRecord:
         self.config = config
         self.overrides = list(overrides)
         self.writes = leads(config)
+        self._is_new = not resumes
         # a process that was killed in its first moments has left none
         self.resumes = resumes and run.record_file.is_file()
         self.facts: dict[str, Any] = run.record() if self.resumes else {}
@@ -52,6 +55,8 @@ class RunRecord:
     def __enter__(self) -> Self:
         if not self.writes:
             return self
+        if self._is_new:
+            refuse_to_overwrite(self.run)
         code = provenance.code_state()
         write_text(self.run.config_file, OmegaConf.to_yaml(self.config, resolve=True))
         self._room.write_bytes(os.urandom(_ROOM))

@@ -36,15 +36,22 @@ def relocated(config: DictConfig, folder: Path) -> DictConfig:
     for key in _WRITERS:
         if OmegaConf.is_config(config.get(key)):
             content = OmegaConf.to_container(config[key], resolve=False)
-            moved[key] = _moved(content, before.rstrip("/"), now)
+            moved[key] = renamed(content, before.rstrip("/"), now)
     return moved
 
 
-def _moved(content: Any, before: str, now: str) -> Any:
+def renamed(content: Any, before: str, now: str) -> Any:
+    """Plain values in which every string that names a folder, or something below it, names another one.
+
+    Args:
+        content: a string, or dicts and lists of values.
+        before: the folder.
+        now: the other one.
+    """
     if isinstance(content, dict):
-        return {key: _moved(value, before, now) for key, value in content.items()}
+        return {renamed(key, before, now): renamed(value, before, now) for key, value in content.items()}
     if isinstance(content, list):
-        return [_moved(value, before, now) for value in content]
+        return [renamed(value, before, now) for value in content]
     if isinstance(content, str) and (content == before or content.startswith(f"{before}/")):
         return now + content.removeprefix(before)
     return content

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
 
 from depression_vr.errors import UserError
+from depression_vr.runs.predictions import read_predictions
+
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -145,8 +149,21 @@ class Run:
         return _read_json(self.metrics_file)
 
     def predictions(self) -> pd.DataFrame:
-        """One row per video."""
-        return pd.read_csv(self.predictions_file, dtype={"subject": str, "recording": str, "video_id": str})
+        """One row per video; see `read_predictions`.
+
+        Raises:
+            UserError: the file is damaged, or not there, or the metrics are not of it.
+        """
+        videos = read_predictions(self.predictions_file)
+        mae = (videos["estimate"] - videos["label"]).abs().mean(skipna=False)
+        recorded = self.metrics().get("videos", {}).get("mae")  # null where it is no number
+        if abs(mae - recorded) > _ROUNDING if recorded is not None else np.isfinite(mae):
+            raise UserError(
+                f"{self.metrics_file.name} and {self.predictions_file.name} disagree",
+                where=str(self.folder),
+                fix="use another run",
+            )
+        return videos
 
 
 def _read_json(file: Path) -> dict[str, Any]:

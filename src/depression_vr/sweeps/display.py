@@ -4,14 +4,12 @@ from typing import Any, Self
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import MofNCompleteColumn, TextColumn
 
-from depression_vr.sweeps.ending import first_line
-from depression_vr.sweeps.study import DONE, best_trial, development_mae
+from depression_vr.errors import first_line
+from depression_vr.progress import progress_bar
+from depression_vr.sweeps.study import STATES, best_trial, development_mae, trials_done
 from depression_vr.sweeps.trials import ERROR
-
-_SAID = {TrialState.COMPLETE: "finished", TrialState.PRUNED: "stopped early", TrialState.FAIL: "failed"}
 
 
 class Display:
@@ -25,17 +23,9 @@ class Display:
 
     def __init__(self, study: Study, wanted: int, *, bar: bool) -> None:
         self._study = study
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("trials"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            speed_estimate_period=float("inf"),
-            disable=not bar,
-        )
-        self._task = self._progress.add_task(study.study_name, total=wanted, completed=self._done())
+        counts = MofNCompleteColumn(), TextColumn("trials")
+        self._progress = progress_bar(*counts, speed_estimate_period=float("inf"), disable=not bar)
+        self._task = self._progress.add_task(study.study_name, total=wanted, completed=trials_done(study))
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -58,17 +48,14 @@ class Display:
         assert best is not None
         so_far = f"best so far {development_mae(best):.2f}, trial {best.number}"
         self.say(
-            f"trial {trial.number} {_SAID[trial.state]}: development MAE {development_mae(trial):.2f} "
-            f"({so_far}; {self._done()} of {self._progress.tasks[0].total:.0f} trials)"
+            f"trial {trial.number} {STATES[trial.state]}: development MAE {development_mae(trial):.2f} "
+            f"({so_far}; {trials_done(self._study)} of {self._progress.tasks[0].total:.0f} trials)"
         )
-        self._progress.update(self._task, completed=self._done(), description=so_far)
+        self._progress.update(self._task, completed=trials_done(self._study), description=so_far)
 
     def say(self, line: str) -> None:
         """Print a line above the bar."""
         self._progress.console.print(line, soft_wrap=True, highlight=False, markup=False)
-
-    def _done(self) -> int:
-        return len(self._study.get_trials(deepcopy=False, states=DONE))
 
 
 def short(value: Any) -> str:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from depression_vr.errors import INTERRUPTED, USER_ERROR, UserError
+from depression_vr.errors import INTERRUPTED, USER_ERROR, UserError, first_line
 
 
 @contextmanager
@@ -21,15 +21,16 @@ def told_in_one_message() -> Iterator[None]:
     except UserError as error:
         _end(str(error))
     except (HydraException, OmegaConfBaseException) as error:
-        _end(str(error).partition("\n")[0])
+        _end(first_line(error))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 
 
-def first_line(error: str) -> str:
-    """Of an error, with the first of its problems where it announces some; the run's log has the others."""
-    line, _, others = error.partition("\n")
-    return f"{line} {others.partition(chr(10))[0].strip()}".strip() if line.endswith(":") else line
+def said(error: object) -> str:
+    """What has ended a run, in one line, with its kind where it is no user's error; the log has the rest."""
+    return (
+        first_line(error) if isinstance(error, UserError) else f"{type(error).__name__}: {first_line(error)}"
+    )
 
 
 def _end(message: str) -> None:

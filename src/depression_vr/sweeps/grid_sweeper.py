@@ -1,6 +1,7 @@
 """Hydra's grids, whose runs all get their turn."""
 
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from omegaconf.errors import OmegaConfBaseException
 from depression_vr.errors import Problem, UserError
 from depression_vr.runs.console import print_runs
 from depression_vr.runs.listing import RunSummary, find_runs, summaries
-from depression_vr.sweeps.ending import first_line, told_in_one_message
+from depression_vr.runs.run import Run
+from depression_vr.sweeps.ending import said, told_in_one_message
 from depression_vr.sweeps.gpus import refuse_hidden_gpus
 from depression_vr.sweeps.workers import make_known
 
@@ -45,6 +47,7 @@ class GridSweeper(BasicSweeper):
         """
         assert self.config is not None
         folder = Path(self.config.hydra.sweep.dir).absolute()
+        began = time.time()
         with told_in_one_message():
             refuse_hidden_gpus(self.config, self._patient.launcher)
             try:
@@ -53,13 +56,18 @@ class GridSweeper(BasicSweeper):
                 runs = summaries(find_runs([folder]))
                 if runs:
                     print_runs(runs, len(runs))
-            self._refuse_failures(folder, runs)
+            self._refuse_failures(folder, [run for run in runs if _written_since(began, run.folder)])
         return returns
 
     def _refuse_failures(self, folder: Path, runs: Sequence[RunSummary]) -> None:
-        """Name what has not come to its end; where a launcher was lost, only the records know of it."""
+        """Name what has not come to its end; where a launcher was lost, only the records know of it.
+
+        Args:
+            folder: of the grid.
+            runs: those of this grid: the folder may have others, of grids before.
+        """
         failed = self._patient.failed
-        problems = [Problem(place, _said(error)) for place, error in failed]
+        problems = [Problem(place, said(error)) for place, error in failed]
         told = {place for place, _ in failed}
         problems += [
             Problem(str(run.folder), run.remark or run.status)
@@ -120,7 +128,7 @@ class _Patient(Launcher):
         except Exception as error:
             if isinstance(self.launcher, BasicLauncher):
                 raise
-            self.lost = _said(error)
+            self.lost = said(error)
             return []
         for job in returns:
             if job.status == JobStatus.FAILED:
@@ -129,11 +137,12 @@ class _Patient(Launcher):
         return returns
 
 
+def _written_since(began: float, folder: Path) -> bool:
+    run = Run(folder)
+    files = (run.record_file, run.config_file)
+    return any(file.exists() and file.stat().st_mtime >= began for file in files)
+
+
 def _place(job: JobReturn) -> str:
     folder = None if job.hydra_cfg is None else OmegaConf.select(job.hydra_cfg, "hydra.runtime.output_dir")
     return str(folder or " ".join(job.overrides or ()))
-
-
-def _said(error: BaseException) -> str:
-    kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
-    return kind + first_line(str(error))

@@ -16,15 +16,9 @@ from hydra_plugins.hydra_joblib_launcher.joblib_launcher import JoblibLauncher
 from hydra_plugins.hydra_submitit_launcher.submitit_launcher import SlurmLauncher
 from omegaconf.errors import OmegaConfBaseException
 
-from depression_vr.sweeps.ending import first_line
-from depression_vr.sweeps.trials import (
-    Launch,
-    Standing,
-    attempts_in,
-    folder_of,
-    process_of,
-    standing_of,
-)
+from depression_vr.sweeps.ending import said
+from depression_vr.sweeps.standing import Standing, attempts_in, folder_of, process_of, standing_of
+from depression_vr.sweeps.trials import Launch
 from depression_vr.sweeps.workers import make_known
 
 _SECONDS_BETWEEN_LOOKS = 0.5
@@ -103,11 +97,11 @@ class Launching:
         try:
             (result,) = self.launcher.launch([list(overrides)], initial_job_idx=number)
             if result.status == JobStatus.FAILED:
-                raised = _said(result._return_value)
+                raised = said(result._return_value)
         except (HydraException, OmegaConfBaseException) as error:
-            raised = _said(error)
+            raised = said(error)
         except self._survived as error:  # of a pool or a cluster
-            lost = _said(error)
+            lost = said(error)
         return Launch(raised, lost, began=attempts_in(folder) > before)
 
     def stop(self, under_way: Mapping[Future[Launch], int]) -> None:
@@ -135,8 +129,3 @@ class Launching:
     def _processes(self, numbers: Collection[int]) -> list[psutil.Process]:
         found = (process_of(folder_of(self.folder, number)) for number in numbers)
         return [process for process in found if process is not None]
-
-
-def _said(error: object) -> str:
-    kind = "" if type(error).__module__.startswith("depression_vr.") else f"{type(error).__name__}: "
-    return kind + first_line(str(error))

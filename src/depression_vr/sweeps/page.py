@@ -12,6 +12,8 @@ from depression_vr.pages import templates
 
 _TARGET = "development MAE"
 _FEWEST_FOR_PLOTS = 2
+_NO_GROUND = dict.fromkeys(("paper_bgcolor", "plot_bgcolor"), "rgba(0,0,0,0)")
+_AXIS = {"gridcolor": "rgba(128,128,128,0.25)", "automargin": True}
 
 
 def study_page(study: Study, trials: pd.DataFrame, importances: Mapping[str, float]) -> str:
@@ -63,6 +65,7 @@ def _html(figures: Mapping[str, Any]) -> dict[str, str]:
     """HTML of Plotly's figures; the first one brings the script that draws all."""
     html: dict[str, str] = {}
     for title, figure in figures.items():
-        figure.update_layout(title=None, margin={"t": 30})
+        figure.update_layout(title=None, margin={"t": 30}, template="none", **_NO_GROUND)
+        figure.update_xaxes(**_AXIS).update_yaxes(**_AXIS)
         html[title] = figure.to_html(full_html=False, include_plotlyjs=not html)
     return html

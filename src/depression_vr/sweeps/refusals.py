@@ -1,7 +1,9 @@
 """What makes every trial of a sweep fail, or worse, and is refused before the first."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.plugins.launcher import Launcher
 from hydra_plugins.hydra_submitit_launcher.submitit_launcher import SlurmLauncher
 from omegaconf import DictConfig, OmegaConf
@@ -14,6 +16,31 @@ from depression_vr.sweeps.gpus import refuse_hidden_gpus
 
 _NOTHING_TO_SELECT_BY = "train_dev_merged"
 _MAKES_ITSELF = "synthetic"
+
+
+def refuse_unfit_numbers(numbers: Mapping[str, int], launcher: Launcher) -> None:
+    """Refuse what is no number of trials, and several at a time in one process.
+
+    Args:
+        numbers: by key of the sweeper.
+        launcher: Hydra's.
+
+    Raises:
+        UserError: one of them is unfit.
+    """
+    for key, number in numbers.items():
+        if not isinstance(number, int) or number < 1:
+            raise UserError(
+                f"{number!r} is no whole number of at least 1",
+                where=f"config key hydra.sweeper.{key}",
+                fix="give one, such as 12",
+            )
+    if numbers["n_jobs"] > 1 and isinstance(launcher, BasicLauncher):
+        raise UserError(
+            f"{numbers['n_jobs']} trials at a time need a process each",
+            where="config key hydra.sweeper.n_jobs",
+            fix="add hydra/launcher=joblib, submitit_local or submitit_slurm",
+        )
 
 
 def refuse_unfit_trials(trial: DictConfig, launcher: Launcher) -> None:

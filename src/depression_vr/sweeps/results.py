@@ -7,26 +7,18 @@ import pandas as pd
 from optuna.importance import get_param_importances
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
-from rich.console import Console
-from rich.table import Table
 
+from depression_vr.errors import first_line
 from depression_vr.files import write_csv, write_text
+from depression_vr.runs.console import print_table
 from depression_vr.sweeps.display import short
-from depression_vr.sweeps.ending import first_line
 from depression_vr.sweeps.page import study_page
-from depression_vr.sweeps.study import DONE, best_trial, development_mae, order_of_merit
-from depression_vr.sweeps.trials import ERROR, folder_of
+from depression_vr.sweeps.standing import folder_of
+from depression_vr.sweeps.study import DONE, STATES, best_trial, development_mae, order_of_merit
+from depression_vr.sweeps.trials import ERROR
 
-STATES = {
-    TrialState.COMPLETE: "finished",
-    TrialState.PRUNED: "stopped early",
-    TrialState.FAIL: "failed",
-    TrialState.RUNNING: "under way",
-    TrialState.WAITING: "waiting",
-}
 _NOT_PARAMETERS = ("trial", "state", "development_mae", "run", "error")
 _SHOWN = 10
-_UNLIMITED_WIDTH = 1000
 _FEWEST_FOR_IMPORTANCES = 2
 
 
@@ -104,13 +96,16 @@ def _print_best(table: pd.DataFrame) -> None:
     parameters = [name for name in table.columns if name not in _NOT_PARAMETERS]
     headings = [name.rpartition(".")[2] for name in parameters]
     unique = headings if len(set(headings)) == len(headings) else parameters
-    shown = Table(box=None, pad_edge=False)
-    for heading in ("trial", "dev. MAE", "state", *unique):
-        shown.add_column(heading, justify="left" if heading == "state" else "right")
-    for row in table.to_dict("records"):
-        values = (short(row[name]) for name in parameters)
-        shown.add_row(str(row["trial"]), f"{row['development_mae']:.2f}", row["state"], *values)
-    Console(width=_UNLIMITED_WIDTH, force_terminal=False).print(shown)
+    rows = [
+        (
+            str(row["trial"]),
+            f"{row['development_mae']:.2f}",
+            row["state"],
+            *(short(row[name]) for name in parameters),
+        )
+        for row in table.to_dict("records")
+    ]
+    print_table(("trial", "dev. MAE", "state", *unique), rows, left=("state",))
 
 
 def _counts(table: pd.DataFrame) -> str:

@@ -15,16 +15,24 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from depression_vr.errors import Problem, UserError
+from depression_vr.errors import Problem, UserError, first_line
+from depression_vr.settings import changed
 from depression_vr.sweeps.storage import open_storage
 
 DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 """The trials that count: finished, and stopped early."""
+STATES = {
+    TrialState.COMPLETE: "finished",
+    TrialState.PRUNED: "stopped early",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "under way",
+    TrialState.WAITING: "waiting",
+}
+"""What each state of a trial is called."""
 DEVELOPMENT_MAE = "development_mae"
 """User attribute of such a trial: of one that was stopped early, Optuna's own value is its last epoch's."""
 _BEGAN_WITH = "began_with"
 _FOLDER = "folder"
-_ABSENT = "nothing"
 _SAMPLERS = ("optuna.samplers.*", "hydra_plugins.hydra_optuna_sweeper.*")
 
 
@@ -50,7 +58,7 @@ def open_study(storage: str, name: str, folder: Path, settings: Mapping[str, str
             study.set_user_attr(_BEGAN_WITH, dict(settings))
     except Exception as error:  # every database has its own
         raise UserError(
-            f"the study {name} cannot be opened: {str(error).partition(chr(10))[0]}",
+            f"the study {name} cannot be opened: {first_line(error)}",
             where=f"config key hydra.sweeper.storage: {storage}",
             fix="correct the URL, or see to it that the database answers; without :// it is a file",
         ) from error
@@ -71,15 +79,11 @@ def _refuse_another_folder(study: Study, folder: Path) -> None:
 
 
 def _refuse_other_settings(study: Study, before: Mapping[str, str], now: Mapping[str, str]) -> None:
-    different = [key for key in sorted({*before, *now}) if before.get(key) != now.get(key)]
-    if different:
+    if problems := [Problem(key, f"{was} then, {new} now") for key, was, new in changed(before, now)]:
         raise UserError(
             f"the study {study.study_name} was begun with other settings:",
             where="config key hydra.sweeper.study_name",
-            problems=[
-                Problem(key, f"{before.get(key, _ABSENT)} then, {now.get(key, _ABSENT)} now")
-                for key in different
-            ],
+            problems=problems,
             fix="give the settings that it was begun with, or begin another study: "
             "hydra.sweeper.study_name=NAME",
         )
@@ -142,7 +146,7 @@ def first_value(values: BaseDistribution) -> Any:
 
 def _unfit_sampler(error: Exception) -> UserError:
     return UserError(
-        f"the sampler is of no use: {str(error).partition(chr(10))[0]}",
+        f"the sampler is of no use: {first_line(error)}",
         where="config key hydra.sweeper.sampler",
         fix="install what it needs, correct its settings, or take another: hydra/sweeper/sampler=tpe",
     )
@@ -151,6 +155,11 @@ def _unfit_sampler(error: Exception) -> UserError:
 def development_mae(trial: FrozenTrial) -> float:
     """The best development MAE of a trial's run, in points; NaN where it has not ended."""
     return float(trial.user_attrs.get(DEVELOPMENT_MAE, math.nan))
+
+
+def trials_done(study: Study) -> int:
+    """How many of the trials that count there are."""
+    return len(study.get_trials(deepcopy=False, states=DONE))
 
 
 def best_trial(study: Study) -> FrozenTrial | None:

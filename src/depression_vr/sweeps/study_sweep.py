@@ -6,31 +6,32 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.types import HydraContext, TaskFunction
 from hydra_plugins.hydra_optuna_sweeper._impl import OptunaSweeperImpl
 from omegaconf import DictConfig
 from optuna.trial import Trial, TrialState
 
-from depression_vr.errors import UserError
-from depression_vr.experiments.processes import interrupts
+from depression_vr.callbacks.stopping import interrupts
+from depression_vr.errors import UserError, first_line
 from depression_vr.sweeps.display import Display
-from depression_vr.sweeps.ending import first_line, told_in_one_message
+from depression_vr.sweeps.ending import told_in_one_message
 from depression_vr.sweeps.folder import locked
 from depression_vr.sweeps.launching import Launching
-from depression_vr.sweeps.refusals import refuse_an_experiment_of_another_network, refuse_unfit_trials
+from depression_vr.sweeps.refusals import (
+    refuse_an_experiment_of_another_network,
+    refuse_unfit_numbers,
+    refuse_unfit_trials,
+)
 from depression_vr.sweeps.results import tell_results
 from depression_vr.sweeps.search import Trials, read_search
-from depression_vr.sweeps.study import DONE, open_study, refuse_unfit_sampler, sampler_of
+from depression_vr.sweeps.standing import Standing, folder_of, standing_of
+from depression_vr.sweeps.study import open_study, refuse_unfit_sampler, sampler_of, trials_done
 from depression_vr.sweeps.trials import (
     ERROR,
     Launch,
-    Standing,
-    folder_of,
     refuse_another_run,
     refuse_foreign_trials,
     settle,
-    standing_of,
     was_killed,
 )
 
@@ -79,7 +80,9 @@ class StudySweep(OptunaSweeperImpl):
             arguments: overrides of the command line.
         """
         with told_in_one_message():
-            self._refuse_unfit_numbers()
+            assert self.launcher is not None
+            numbers = ("n_trials", "n_jobs", "most_failures_in_a_row")
+            refuse_unfit_numbers({key: getattr(self, key) for key in numbers}, self.launcher)
             self._process_searchspace_config()
             self.search = read_search([*self._parse_sweeper_params_config(), *arguments])
             settings = self._settings_in_common()
@@ -101,22 +104,6 @@ class StudySweep(OptunaSweeperImpl):
             refuse_an_experiment_of_another_network(trial, choices.get("experiment"))
             refuse_unfit_trials(trial, self.launcher)
         return self.trials.settings(self.search.in_common) | self.search.readable_space()
-
-    def _refuse_unfit_numbers(self) -> None:
-        for key in ("n_trials", "n_jobs", "most_failures_in_a_row"):
-            number = getattr(self, key)
-            if not isinstance(number, int) or number < 1:
-                raise UserError(
-                    f"{number!r} is no number of them",
-                    where=f"config key hydra.sweeper.{key}",
-                    fix="give a whole number of at least 1",
-                )
-        if self.n_jobs > 1 and isinstance(self.launcher, BasicLauncher):
-            raise UserError(
-                f"{self.n_jobs} trials at a time need a process each",
-                where="config key hydra.sweeper.n_jobs",
-                fix="add hydra/launcher=joblib, submitit_local or submitit_slurm",
-            )
 
     def _run_all(self) -> None:
         left_over = deque(trial.number for trial in self.study.get_trials(states=(TrialState.RUNNING,)))
@@ -158,7 +145,7 @@ class StudySweep(OptunaSweeperImpl):
                 break  # one of them kills processes
             if left_over:
                 number = left_over.popleft()
-            elif self._done() + len(under_way) < self.n_trials:
+            elif trials_done(self.study) + len(under_way) < self.n_trials:
                 number = len(self.study.get_trials(deepcopy=False))  # the next: no other sweep is at it
             else:
                 break
@@ -184,9 +171,6 @@ class StudySweep(OptunaSweeperImpl):
             [trial], dict(self.search.space), dict(self.search.fixed), list(self.search.deleted)
         )
         return tuple(overrides)
-
-    def _done(self) -> int:
-        return len(self.study.get_trials(deepcopy=False, states=DONE))
 
     def _settled(self, number: int, launch: Launch) -> bool:
         """Whether a trial that nobody works on has ended; its end is told to the study and to the user.

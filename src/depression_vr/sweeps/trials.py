@@ -1,16 +1,11 @@
 """What became of a trial: its run directory says it, whatever its launcher says."""
 
 import math
-import os
-import platform
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
-import psutil
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
@@ -18,7 +13,8 @@ from depression_vr.errors import Problem, UserError
 from depression_vr.runs.listing import summary_of
 from depression_vr.runs.resume_files import resume_files
 from depression_vr.runs.run import Run
-from depression_vr.settings import determining_settings
+from depression_vr.settings import changed, determining_settings
+from depression_vr.sweeps.standing import Standing, folder_of, standing_of
 from depression_vr.sweeps.study import DEVELOPMENT_MAE
 
 ERROR = "error"
@@ -27,9 +23,6 @@ _KILLS = "times killed"
 _KILLED_AFTER = "killed after checkpoint"
 _MOST_KILLS = 2
 _CORPUS = "corpus"
-_ABSENT = "nothing"
-_SECONDS_OF_SILENCE = 1800.0
-"""After which a run on another machine counts as killed. It writes a checkpoint every 10 minutes."""
 
 
 @dataclass(frozen=True)
@@ -45,71 +38,6 @@ class Launch:
     raised: str = ""
     lost: str = ""
     began: bool = True
-
-
-class Standing(Enum):
-    """Of a trial's run directory, when nobody is known to work on it or to wait for it."""
-
-    ABSENT = "not begun"
-    ALIVE = "under way"
-    ENDED = "finished or failed"
-    INTERRUPTED = "asked to stop, goes on"
-    KILLED = "killed, goes on"
-
-
-def folder_of(sweep: Path, number: int) -> Path:
-    """The run directory of a trial."""
-    return sweep / f"trial_{number:03d}"
-
-
-def standing_of(folder: Path) -> Standing:
-    """How the trial in a run directory stands."""
-    if not Run(folder).record_file.is_file():
-        return Standing.ABSENT
-    status = summary_of(folder).status
-    if status == "interrupted":
-        return Standing.INTERRUPTED
-    if status == "killed" or (status == "running" and (_is_this_process(folder) or _is_silent(folder))):
-        return Standing.KILLED
-    return Standing.ALIVE if status == "running" else Standing.ENDED
-
-
-def _is_this_process(folder: Path) -> bool:
-    process = Run(folder).record().get("process") or {}
-    return (process.get("host"), process.get("pid")) == (platform.node(), os.getpid())
-
-
-def attempts_in(folder: Path) -> int:
-    """How many times the trial in a run directory has begun or gone on."""
-    if not Run(folder).record_file.is_file() or summary_of(folder).status == "damaged":
-        return 0
-    return 1 + len(Run(folder).record().get("resumes", []))
-
-
-def _is_silent(folder: Path) -> bool:
-    """Whether a run of another machine, of whose process nothing is known, has written nothing for long."""
-    process = Run(folder).record().get("process") or {}
-    if process.get("host") == platform.node():
-        return False
-    newest = max(path.stat().st_mtime for path in _files(folder))
-    return time.time() - newest > _SECONDS_OF_SILENCE
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if path.is_file())
-
-
-def process_of(folder: Path) -> psutil.Process | None:
-    """The living process of this machine, other than this one, that trains in a run directory."""
-    if not Run(folder).record_file.is_file() or summary_of(folder).status != "running":
-        return None
-    process = Run(folder).record().get("process") or {}
-    if process.get("host") != platform.node() or process["pid"] == os.getpid():
-        return None
-    try:
-        return psutil.Process(process["pid"])
-    except psutil.NoSuchProcess:
-        return None
 
 
 def settle(study: Study, number: int, folder: Path, launch: Launch) -> bool:
@@ -231,15 +159,11 @@ def refuse_another_run(folder: Path, settings: Mapping[str, str]) -> None:
     run = Run(folder)
     if not run.config_file.is_file():
         return
-    found = determining_settings(run.config())
-    different = [key for key in sorted({*found, *settings}) if found.get(key) != settings.get(key)]
-    if different:
+    different = changed(determining_settings(run.config()), settings)
+    if problems := [Problem(key, f"{there} there, {ours} in the study") for key, there, ours in different]:
         raise UserError(
             "the run directory does not hold this study's trial, but a run with other settings:",
             where=str(folder),
-            problems=[
-                Problem(key, f"{found.get(key, _ABSENT)} there, {settings.get(key, _ABSENT)} in the study")
-                for key in different
-            ],
+            problems=problems,
             fix="move the run away, or sweep in another folder: hydra.sweep.dir=FOLDER",
         )

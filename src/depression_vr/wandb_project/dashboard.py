@@ -14,7 +14,7 @@ from wandb_workspaces.reports.v2 import interface as wr
 from depression_vr.errors import UserError
 from depression_vr.experiments.recipes import PROJECT, find_recipes
 from depression_vr.files import write_json
-from depression_vr.keys import A_LIST
+from depression_vr.keys import A_LIST, APath
 from depression_vr.wandb_project.access import require_wandb
 from depression_vr.wandb_project.publishing import default_entity, publish
 from depression_vr.wandb_project.report import report_of
@@ -37,7 +37,7 @@ class Wanted:
     kind: Literal["report", "workspace"]
     title: Annotated[str, Field(min_length=1, max_length=128)]
     corpora: Annotated[list[_Name], Field(min_length=1), A_LIST]
-    save: str | None
+    save: APath | None
 
 
 def make_dashboard(wanted: Wanted) -> None:
@@ -58,8 +58,7 @@ def make_dashboard(wanted: Wanted) -> None:
         print(publish(dashboard))
 
 
-def _save(dashboard: wr.Report | ws.Workspace, name: str) -> None:
-    file = Path(name).expanduser()
+def _save(dashboard: wr.Report | ws.Workspace, file: Path) -> None:
     try:
         if file.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -67,7 +66,7 @@ def _save(dashboard: wr.Report | ws.Workspace, name: str) -> None:
     except OSError as error:
         raise UserError(
             f"the file cannot be written: {error.strerror}",
-            where=f"config key save: {name}",
+            where=f"config key save: {file}",
             fix="name a file in a folder that can be written, such as save=dashboard.json",
         ) from error
     print(f"written: {file}")

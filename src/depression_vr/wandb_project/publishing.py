@@ -10,7 +10,7 @@ from wandb.apis.public import BetaReport
 from wandb.sdk.lib.service.service_connection import WandbApiFailedError
 from wandb_workspaces.reports.v2 import interface as wr
 
-from depression_vr.errors import UserError
+from depression_vr.errors import UserError, first_line
 from depression_vr.loggers.wandb_reach import wandb_server
 
 
@@ -44,28 +44,28 @@ def publish(dashboard: wr.Report | ws.Workspace) -> str:
 
 
 def _publish_report(report: wr.Report) -> str:
-    for earlier in _earlier(report.project, report.entity, report.title, "runs"):
+    earlier = _earlier(report.project, report.entity, report.title, "runs")
+    if earlier is not None:
         there = wr.Report.from_url(str(earlier.url))  # has the readers' comments
         there.blocks, there.width = report.blocks, report.width
         report = there
-        break
     return str(report.save().url)
 
 
 def _publish_workspace(workspace: ws.Workspace) -> str:
-    for earlier in _earlier(workspace.project, workspace.entity, workspace.name, "project-view"):
+    earlier = _earlier(workspace.project, workspace.entity, workspace.name, "project-view")
+    if earlier is not None:
         workspace._internal_id, workspace._internal_name = earlier.id, str(earlier.name)
-        break
     workspace.save()  # type: ignore[no-untyped-call]
     return str(workspace.url)
 
 
-def _earlier(project: str, entity: str, title: str, kind: str) -> Iterator[BetaReport]:
+def _earlier(project: str, entity: str, title: str, kind: str) -> BetaReport | None:
     """What the project has of this title: W&B's API lists views of the workspace as it does reports."""
     views = wandb.Api().reports(f"{entity}/{project}")
     views.variables["viewType"] = kind
     try:
-        yield from (view for view in views if view.display_name == title)
+        return next((view for view in views if view.display_name == title), None)
     except ValidationError:  # a ValueError too
         raise
     except ValueError as error:
@@ -81,9 +81,8 @@ def _refusals_explained() -> Iterator[None]:
     try:
         yield
     except (wandb.Error, WandbApiFailedError, ValidationError) as error:  # or it answers as none should
-        reason = str(error).partition("\n")[0]
         raise UserError(
-            f"W&B has not taken it: {reason}",
+            f"W&B has not taken it: {first_line(error)}",
             where=f"server {wandb_server().geturl()}",
             fix="see that the key is of this server (`wandb login --relogin`) and may write to the project",
         ) from error

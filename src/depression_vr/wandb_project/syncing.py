@@ -10,7 +10,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from depression_vr.errors import Problem, UserError
-from depression_vr.keys import A_LIST
+from depression_vr.keys import A_LIST, APath
 from depression_vr.loggers.wandb_reach import server_responds, wandb_server
 from depression_vr.parallel import Bar, Tick, run_jobs
 from depression_vr.runs.listing import find_runs, folders_of_runs
@@ -27,7 +27,7 @@ _OTHERWISE = "the files stay where they are until then"
 class Wanted:
     """The keys of ``conf/wandb_sync.yaml``; a list of one may be without brackets."""
 
-    runs: Annotated[list[str], Field(min_length=1), A_LIST]
+    runs: Annotated[list[APath], Field(min_length=1), A_LIST]
     project: str | None
     entity: str | None
     online: bool

@@ -6,8 +6,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from depression_vr.comparison.figures.estimates import mean_estimates
-from depression_vr.comparison.figures.style import NEUTRAL, figure, looks
+from depression_vr.comparison.figures.style import figure, looks
 from depression_vr.comparison.measuring import MeasuredGroup
+from depression_vr.palette import GREY
 
 _SHOWN = 15
 
@@ -38,7 +39,7 @@ def most_disagreed(groups: Sequence[MeasuredGroup], deciding: int) -> go.Figure:
         x=table["label"],
         y=table["video_id"],
         mode="markers",
-        marker={"color": NEUTRAL, "symbol": "line-ns", "size": 18, "line": {"width": 4, "color": NEUTRAL}},
+        marker={"color": GREY, "symbol": "line-ns", "size": 18, "line": {"width": 4, "color": GREY}},
         hovertemplate="%{y}<br>score %{x:.1f}",
         name="",
     )

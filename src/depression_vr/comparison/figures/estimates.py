@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from depression_vr.comparison.figures.style import NEUTRAL, figure, looks
+from depression_vr.comparison.figures.style import figure, looks
 from depression_vr.comparison.grouping import Group
 from depression_vr.comparison.measuring import MeasuredGroup
-from depression_vr.runs.bands import BDI_BANDS
+from depression_vr.palette import GREY
+from depression_vr.runs.bands import stretches
 
 
 def mean_estimates(group: Group) -> pd.DataFrame:
@@ -26,7 +27,7 @@ def estimates_against_scores(groups: Sequence[MeasuredGroup]) -> go.Figure:
     points = pd.concat(tables.values())[["label", "estimate"]].to_numpy()
     ends = float(points.min()), float(points.max())
     made.add_scatter(
-        x=ends, y=ends, mode="lines", line={"color": NEUTRAL, "dash": "dash", "width": 1}, hoverinfo="skip"
+        x=ends, y=ends, mode="lines", line={"color": GREY, "dash": "dash", "width": 1}, hoverinfo="skip"
     )
     if all(measured.group.is_bdi for measured in groups):
         _add_bands(made, *ends)
@@ -46,18 +47,13 @@ def estimates_against_scores(groups: Sequence[MeasuredGroup]) -> go.Figure:
 
 
 def _add_bands(made: go.Figure, low: float, high: float) -> None:
-    lowest = low - 1.0
-    for place, (name, highest) in enumerate(BDI_BANDS):
-        left, right = lowest, min(highest + 0.5, high + 1.0)
-        lowest = highest + 0.5
-        if left >= right:
-            continue
+    for place, (name, left, right) in enumerate(stretches(low - 1, high + 1)):
         made.add_vrect(
             x0=left,
             x1=right,
             line_width=0,
             layer="below",
-            fillcolor=NEUTRAL,
+            fillcolor=GREY,
             opacity=0.14 if place % 2 else 0.04,
         )
         made.add_annotation(

@@ -7,14 +7,8 @@ from typing import Any
 import plotly.graph_objects as go
 
 from depression_vr.comparison.measuring import MeasuredGroup
+from depression_vr.palette import GREY, PALETTE
 
-NEUTRAL = "#808080"
-"""Readable on white and on black."""
-
-_COLOURS = (
-    "#2f7fd1", "#d1660a", "#1f9673", "#8f6bd0", "#d6487e", "#9a7420", "#1391ab", "#7a8a1c", "#7f8790",
-)  # fmt: skip
-"""Each has a contrast of at least 3.6 to the page, light and dark."""
 _SHAPES = {
     "circle": "●", "diamond": "◆", "square": "■", "triangle-up": "▲", "star": "★", "triangle-down": "▼",
     "hexagon": "⬢", "cross": "✚",
@@ -44,7 +38,7 @@ def looks(groups: Sequence[MeasuredGroup]) -> dict[str, Look]:
     shapes = list(_SHAPES.items())
     return {
         measured.group.name: Look(
-            _COLOURS[place % len(_COLOURS)], *shapes[place % len(shapes)], _DASHES[place % len(_DASHES)]
+            PALETTE[place % len(PALETTE)], *shapes[place % len(shapes)], _DASHES[place % len(_DASHES)]
         )
         for place, measured in enumerate(groups)
     }
@@ -62,7 +56,7 @@ def figure(x: str, y: str, **layout: Any) -> go.Figure:
         "template": "none",
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": "system-ui, sans-serif", "size": 13, "color": NEUTRAL},
+        "font": {"family": "system-ui, sans-serif", "size": 13, "color": GREY},
         "margin": {"l": 48, "r": 12, "t": 24, "b": 48},
         "height": 420,
         "showlegend": False,
@@ -70,7 +64,7 @@ def figure(x: str, y: str, **layout: Any) -> go.Figure:
         "hoverlabel": {"font": {"size": 13}},
     }
     made = go.Figure(layout=shared | layout)
-    axis = {"gridcolor": "rgba(128,128,128,0.25)", "zerolinecolor": NEUTRAL, "automargin": True}
+    axis = {"gridcolor": "rgba(128,128,128,0.25)", "zerolinecolor": GREY, "automargin": True}
     made.update_xaxes(title={"text": x, "standoff": 8}, **axis)
     made.update_yaxes(title={"text": y, "standoff": 8}, **axis)
     return made

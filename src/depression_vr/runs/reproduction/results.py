@@ -2,13 +2,14 @@
 
 import csv
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from depression_vr.errors import UserError
+from depression_vr.keys import with_dots
 from depression_vr.runs.run import Run
 
 _TIMES = ("throughput/", "ranks/", "DeviceStatsMonitor.")
@@ -82,17 +83,17 @@ class Results:
         Raises:
             UserError: they are damaged, or not there.
         """
-        metrics = dict(_leaves(run.metrics()))
+        metrics = dict(with_dots(run.metrics()))
         if missing := [name for name in MAIN_METRICS if name not in metrics]:
             raise UserError(
                 f"the metrics of the run have no {missing[0]}",
                 where=str(run.metrics_file),
                 fix="use another run",
             )
+        predictions = run.predictions()
+        estimates = [None if math.isnan(each) else each for each in predictions["estimate"]]
+        videos = dict(zip(predictions["video_id"], estimates, strict=True))
         try:
-            predictions = run.predictions()
-            estimates = [None if math.isnan(each) else each for each in predictions["estimate"].map(float)]
-            videos = dict(zip(predictions["video_id"], estimates, strict=True))
             logged = _logged(run.curves_file) if run.curves_file.is_file() else None
         except (OSError, ValueError, KeyError) as error:
             raise UserError(
@@ -198,14 +199,6 @@ def _paired(recorded: Mapping[Any, Any], here: Mapping[Any, Any]) -> dict[Any, P
     return {
         key: Pair(recorded.get(key), here.get(key)) for key in [*recorded, *(here.keys() - recorded.keys())]
     }
-
-
-def _leaves(content: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in content.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{place}{key}.")
-        else:
-            yield f"{place}{key}", value
 
 
 def _logged(file: Path) -> Logged:
