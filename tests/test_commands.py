@@ -1,6 +1,9 @@
 """The commands as a user types them: what a run leaves behind, and what wrong input gets."""
 
 import json
+import os
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -162,7 +165,7 @@ def wrong(csv_corpus: Path) -> dict[str, tuple[str, tuple[str, ...], str]]:
     return {
         "no corpus": ("train", ("data=avec2014", "data.root=nowhere"), "data=synthetic"),
         "no table": ("train", ("data=csv", "data.table=nowhere.csv"), "nowhere.csv"),
-        "table not given": ("train", ("data=csv",), "data.table"),
+        "table not given": ("train", ("data=csv",), "give it a value: data.table=..."),
         "root not given": ("train", ("data=avec2013", "data.root=null"), "data.root"),
         "unknown group option": ("train", ("data=avec2015",), "avec2015"),
         "unknown key": ("train", ("model.atention=ta",), "atention"),
@@ -170,6 +173,8 @@ def wrong(csv_corpus: Path) -> dict[str, tuple[str, tuple[str, ...], str]]:
         "layers no list": ("train", (*table, "model.layers=3"), "model"),
         "no layers": ("train", (*table, "model.layers=[]"), "layers"),
         "no frames per clip": ("train", (*table, "data.clip_length=0"), "data.clip_length"),
+        "no size": ("train", (*table, "data.size=-5"), "config key data.size: Input should"),
+        "key too many": ("train", (*table, "+data.foo=2"), "config key data.foo: there is no such key"),
         "half a frame per clip": ("train", (*table, "data.clip_length=3.5"), "data.clip_length"),
         "word as batch size": ("train", (*table, "data.batch_size=abc"), "data.batch_size"),
         "negative workers": ("train", (*table, "data.num_workers=-1"), "data.num_workers"),
@@ -179,7 +184,8 @@ def wrong(csv_corpus: Path) -> dict[str, tuple[str, tuple[str, ...], str]]:
         "unknown protocol": ("train", (*table, "data.protocol=mine"), "dev_selected"),
         "negative learning rate": ("train", (*small, "optim.optimizer.lr=-1"), "optim.optimizer"),
         "word as epochs": ("train", (*small, "trainer.max_epochs=abc"), "trainer"),
-        "no GPU": ("train", (*table, "model.base_planes=2", "trainer=gpu"), "gpu"),
+        "no GPU": ("train", (*table, "model.base_planes=2", "trainer=gpu"), "trainer=auto"),
+        "unknown precision": ("train", (*small, "precision=8"), "config key precision"),
         "two devices": ("train", (*small, "trainer.devices=2"), "trainer.devices"),
         "bf16 on a CPU without the guard": (
             "train",
@@ -189,15 +195,28 @@ def wrong(csv_corpus: Path) -> dict[str, tuple[str, tuple[str, ...], str]]:
         "foreign code": ("train", (*table, "model._target_=os.system"), "os.system"),
         "nothing to evaluate": ("evaluate", table, "run=RUN_DIR"),
         "no run": ("evaluate", ("run=nowhere",), "nowhere"),
+        "no run of a number": ("evaluate", ("run=0",), "where: 0"),
+        "no run to calibrate": ("calibrate", ("run=0",), "where: 0"),
+        "no run to predict with": ("predict", ("run=0", "input=film.mp4"), "where: 0"),
+        "list as run": ("evaluate", ("run=[a]",), "config key run"),
+        "list as run to explain": ("explain", ("run=[a]",), "config key run"),
+        "run not given": ("calibrate", ("run=null",), "config key run"),
+        "list as checkpoint": ("evaluate", ("ckpt=[1]", *table), "config key ckpt"),
+        "list as checkpoint to import": ("import_weights", ("ckpt=[1]",), "config key ckpt"),
         "no checkpoint": ("evaluate", ("ckpt=nowhere.pth", *table), "nowhere.pth"),
         "text as checkpoint": ("evaluate", (f"ckpt={csv_corpus}", *table), "not a checkpoint"),
-        "unknown partition": ("evaluate", (f"ckpt={csv_corpus}", *table, "partition=all"), "evaluate_on"),
+        "unknown partition": (
+            "evaluate",
+            (f"ckpt={csv_corpus}", *table, "partition=all"),
+            "config key partition",
+        ),
         "unknown layout": ("synthesize", ("layout=avec2019", "out=videos"), "avec2014"),
         "folder for videos not given": ("synthesize", (), "out"),
         "no folder for videos": ("synthesize", ("out=null",), "out"),
         "words for numbers": ("synthesize", ("out=videos", "seconds=abc", "workers=abc"), "workers"),
         "words for people": ("synthesize", ("out=videos", "recordings.training=x"), "recordings.training"),
         "windows of an epoch": ("clips", (*table, "partition=test", "epoch=0"), "epoch"),
+        "clips of no partition": ("clips", (*table, "partition=all"), "config key partition"),
         "word as epoch": ("clips", (*table, "partition=training", "epoch=abc"), "epoch"),
     }
 
@@ -210,6 +229,7 @@ def test_wrong_input_gets_one_error_and_exit_code_2(command: RunCommand, csv_cor
     assert outcome.code == 2
     assert mentioned in outcome.err
     assert "Traceback" not in outcome.err
+    assert outcome.out == ""
     assert not Path("videos").exists()
 
 
@@ -227,6 +247,26 @@ def test_a_failed_run_says_so_in_its_record(command: RunCommand, csv_corpus: Pat
     assert str(first) in record["error"]
     assert not Path("run/metrics.json").exists()
     assert str(first) in Path("run/train.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "told"),
+    [
+        ("synthesize", ("out=videos", "seconds=${ctrl_c:}"), "the same command goes on"),
+        ("clips", ("epoch=${ctrl_c:}",), ""),
+    ],
+)
+def test_ctrl_c_ends_a_command_without_a_traceback(
+    command: RunCommand, name: str, arguments: tuple[str, ...], told: str
+) -> None:
+    OmegaConf.register_resolver("ctrl_c", lambda: signal.raise_signal(signal.SIGINT))
+    try:
+        outcome = command(name, *arguments)
+    finally:
+        OmegaConf.clear_resolver("ctrl_c")
+    assert outcome.code == 130
+    assert told in outcome.err
+    assert "Traceback" not in outcome.err
 
 
 def test_a_bug_shows_its_traceback(
@@ -295,6 +335,17 @@ def test_a_run_can_be_evaluated_from_another_folder(
     monkeypatch.chdir(tmp_path / "elsewhere")
     outcome = command("evaluate", "run=../run")
     assert outcome.code == 0, outcome.err
+
+
+def test_output_that_nobody_reads_on_ends_a_command_without_a_traceback(
+    command: RunCommand, csv_corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as output:
+        monkeypatch.setattr(sys, "stdout", output)
+        outcome = command("clips", "data=csv", f"data.table={csv_corpus}")
+    assert (outcome.code, outcome.err) == (141, "")
 
 
 def test_clips_prints_every_window(command: RunCommand, csv_corpus: Path) -> None:

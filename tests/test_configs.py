@@ -8,8 +8,10 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
+import depression_vr.configs  # noqa: F401, its resolvers
 from depression_vr import assembly
-from depression_vr.entry import build
+from depression_vr.building import build
+from depression_vr.errors import UserError
 
 ROOT = Path(__file__).parents[1]
 RUNTIME = ["run_dir=run", "name=run"]
@@ -50,6 +52,21 @@ def test_every_corpus_composes_with_the_clips_of_the_network(data: str) -> None:
     config = composed(f"data={data}", *table)
     expected = (8, 2, 64) if data == "synthetic" else (64, 3, 224)
     assert (config.data.clip_length, config.data.frame_step, config.data.size) == expected
+
+
+@pytest.mark.parametrize("wrong", ["max_epochs=0", "max_epochs=-5", "max_epochs=1.5", "gradient_clip_val=-1"])
+def test_what_lightning_would_take_for_something_else_is_refused(wrong: str) -> None:
+    config = composed("trainer=cpu", "callbacks=default", "logger=none", f"trainer.{wrong}")
+    with pytest.raises(UserError) as caught:
+        assembly.build_trainer(config)
+    assert caught.value.where == f"config key trainer.{wrong.partition('=')[0]}"
+
+
+@pytest.mark.parametrize("rate", ["abc", "null", "true"])
+def test_what_is_no_learning_rate_is_refused(rate: str) -> None:
+    with pytest.raises(UserError) as caught:
+        assembly.build_regression(composed("model=mean_baseline", f"optim.optimizer.lr={rate}"))
+    assert caught.value.where == "config key optim.optimizer.lr"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ import cv2
 import pytest
 
 from depression_vr import parallel
-from depression_vr.errors import UserError
 from depression_vr.parallel import Bar, Done, Tick, WorkerDiedError, cores, do_all, run_jobs
 
 PATIENCE = 60  # seconds that processes may take to start on a busy machine
@@ -143,12 +142,6 @@ def test_ticks_and_ended_jobs_are_counted(
     shown = capfd.readouterr().err
     assert "2/2" in next(line for line in shown.splitlines() if line.startswith("Steps"))
     assert "4/4" in next(line for line in shown.splitlines() if line.startswith("Jobs"))
-
-
-@pytest.mark.parametrize("workers", [0, -1])
-def test_no_workers_are_refused(tmp_path: Path, workers: int) -> None:
-    with pytest.raises(UserError, match=f"workers is {workers}"):
-        run(tmp_path, ["a"], workers)
 
 
 def test_one_process_per_core_that_may_be_used() -> None:

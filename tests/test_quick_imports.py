@@ -34,6 +34,20 @@ print([name for name in heavy if name in sys.modules])
     assert lines[-1] == "[]"
 
 
+def test_ctrl_c_while_it_imports_ends_a_command_without_a_traceback() -> None:
+    program = """
+import signal, sys
+class CtrlC:
+    def find_spec(self, name, *_):
+        if name == "pytorch_lightning":
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, CtrlC())
+import depression_vr.quick_imports
+"""
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stderr) == (130, "")
+
+
 @pytest.mark.parametrize("command", ["runs.__main__", "compare", "wandb_sync"])
 def test_commands_that_train_nothing_do_not_import_lightning(command: str) -> None:
     program = f"""

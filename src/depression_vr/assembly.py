@@ -14,6 +14,7 @@ from pytorch_lightning.accelerators import CPUAccelerator, CUDAAccelerator
 from pytorch_lightning.loggers import Logger
 from torch import nn
 
+from depression_vr.building import build
 from depression_vr.callbacks.ranks import SameOnAllRanks
 from depression_vr.callbacks.selection import BestOnDevelopment
 from depression_vr.data.contents import contents_digest, frame_contents
@@ -22,7 +23,6 @@ from depression_vr.data.leakage import overlap_warning, subject_overlap
 from depression_vr.data.manifest import Manifest
 from depression_vr.distributed.preflight import refuse_other_processes
 from depression_vr.effective_batch import described, effective_batch
-from depression_vr.entry import build
 from depression_vr.errors import UserError
 from depression_vr.faces.recorded import recorded_preprocessing
 from depression_vr.files import write_csv
@@ -76,6 +76,9 @@ def build_regression(config: DictConfig) -> ScoreRegression:
     network = build(config.model)
     _refuse_other_views(network, len(config.data.regions))
     module = ScoreRegression(network=network, for_evaluation=for_inference, **learning)
+    rate = OmegaConf.select(config, "optim.optimizer.lr", default=0.0)
+    if isinstance(rate, bool) or not isinstance(rate, int | float):
+        raise UserError(f"{rate!r} is no learning rate", "config key optim.optimizer.lr", "give a number")
     try:  # the optimizer sees its settings only when it gets the parameters, which for Lightning is in fit
         if module.optimizer is not None:
             module.optimizer(module.network.parameters())
@@ -102,10 +105,14 @@ def build_trainer(config: DictConfig) -> pl.Trainer:
     Raises:
         UserError: a setting is refused.
     """
+    _refuse_epochs_and_clipping(config.trainer)
     callbacks = _built(config.callbacks, "callbacks", pl.Callback)
     loggers = _built(config.logger, "logger", Logger)
     own = {"plugins": _plugins(), "deterministic": _deterministic(config.trainer)}
-    trainer: pl.Trainer = build(config.trainer, callbacks=callbacks, logger=loggers, **own)
+    try:
+        trainer: pl.Trainer = build(config.trainer, callbacks=callbacks, logger=loggers, **own)
+    except UserError as error:
+        raise _in_our_words(error, config.trainer) from error
     refuse_other_processes(trainer, config)
     _set_tf32(config, on_gpu=isinstance(trainer.accelerator, CUDAAccelerator))
     if isinstance(trainer.accelerator, CPUAccelerator):
@@ -115,13 +122,41 @@ def build_trainer(config: DictConfig) -> pl.Trainer:
     for callback in callbacks:
         if isinstance(callback, SameOnAllRanks):
             callback.settings = common_settings(config)
-    if not isinstance(trainer.max_epochs, int | None):  # Lightning finds out in the middle of fit
-        raise UserError(
-            f"{trainer.max_epochs!r} is no number of epochs",
-            where="config key trainer.max_epochs",
-            fix="give a whole number",
-        )
     return trainer
+
+
+def _refuse_epochs_and_clipping(trainer: DictConfig) -> None:
+    """Refuse what Lightning finds out in the middle of fit, or takes for something else."""
+    epochs, norm = trainer.get("max_epochs"), trainer.get("gradient_clip_val")
+    if epochs not in (None, -1) and (not isinstance(epochs, int) or epochs < 1):
+        raise UserError(
+            f"{epochs!r} is no number of epochs",
+            where="config key trainer.max_epochs",
+            fix="give a whole number, 1 or more",
+        )
+    if isinstance(norm, int | float) and norm < 0:
+        raise UserError(
+            f"gradients cannot be clipped at {norm}",
+            where="config key trainer.gradient_clip_val",
+            fix="give a positive number, or null for no clipping",
+        )
+
+
+def _in_our_words(error: UserError, trainer: DictConfig) -> UserError:
+    """What Lightning says of this machine and of numbers, with our keys and what to do."""
+    if error.what.startswith("Precision "):
+        return UserError(
+            f"{trainer.precision!r} is no precision",
+            where="config key precision",
+            fix="use 32-true, bf16-mixed or 16-mixed",
+        )
+    if "gpu backend" in error.what or "can not run on your system" in error.what:
+        return UserError(
+            f"trainer.accelerator={trainer.accelerator} is not to be found on this machine",
+            where="config key trainer",
+            fix="use trainer=cpu, or trainer=auto, which takes a GPU where there is one",
+        )
+    return error
 
 
 def _set_tf32(config: DictConfig, *, on_gpu: bool) -> None:
@@ -202,13 +237,13 @@ def note_corpus(record: RunRecord, datamodule: ClipDataModule) -> None:
         UserError: the run goes on, and began with another corpus.
     """
     manifest = datamodule.manifest
-    record.refuse_other_facts("dataset.fingerprint", manifest.fingerprint(), "videos, scores and frame names")
+    record.refuse_other_facts("dataset.fingerprint", manifest.fingerprint, "videos, scores and frame names")
     record.note(
         dataset={
             "corpus": manifest.corpus,
             "protocol": datamodule.split.protocol,
             "fold": datamodule.split.fold,
-            "fingerprint": manifest.fingerprint(),
+            "fingerprint": manifest.fingerprint,
             "videos": {str(k): int(v) for k, v in manifest.table["partition"].value_counts().items()},
             "frames": sum(map(len, manifest.folders)),
             "subject_overlap": subject_overlap(manifest),

@@ -13,12 +13,14 @@ from hydra.errors import HydraException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 
-from depression_vr.errors import UserError
+from depression_vr.errors import UserError, first_line
 
 _PACKAGE = Path(__file__).parent
 IS_CHECKOUT = not (_PACKAGE / "conf").is_dir()
 CONFIGS = _PACKAGE.parents[1] if IS_CHECKOUT else _PACKAGE
 """Where conf/ and experiments/ are: inside of an installed package, beside src/ in a checkout."""
+AUTO = "auto"
+"""As ``resume=``: go on with the run that the run directory holds, or begin where it holds none."""
 
 
 class ExperimentsOnSearchPath(SearchPathPlugin):
@@ -32,9 +34,9 @@ class ExperimentsOnSearchPath(SearchPathPlugin):
 Plugins.instance().register(ExperimentsOnSearchPath)
 
 
-def _run_folder(resume: str | None, new: str) -> str:
+def _run_folder(resume: str | int | None, new: str) -> str:
     """The folder of the run that goes on, or of a new one."""
-    return new if resume in (None, "auto") else str(resume)
+    return new if resume in (None, AUTO) else str(resume)
 
 
 def _chosen_experiment(otherwise: str | None) -> str | None:
@@ -66,4 +68,4 @@ def compose(config_name: str, overrides: Sequence[str]) -> DictConfig:
         with hydra.initialize_config_dir(str(CONFIGS / "conf")):
             return hydra.compose(config_name, list(overrides))
     except HydraException as error:
-        raise UserError(str(error).splitlines()[0], fix="correct the override or the config") from error
+        raise UserError(first_line(error), fix="correct the override or the config") from error

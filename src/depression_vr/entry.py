@@ -1,4 +1,4 @@
-"""What all entry points share: building what configs name, and exit codes."""
+"""What all entry points share: one message and an exit code for whatever ends them."""
 
 import functools
 import logging
@@ -13,35 +13,31 @@ from typing import Any, NoReturn
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
-from hydra.errors import HydraException, InstantiationException
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
+from depression_vr.building import refused_settings, trusted_targets, unreadable_key
 from depression_vr.configs import CONFIGS
 from depression_vr.distributed import last_words
 from depression_vr.distributed.processes import leads
-from depression_vr.errors import INTERRUPTED, USER_ERROR, Problem, ProcessEndedError, StoppedError, UserError
-from depression_vr.output import refused_write
+from depression_vr.errors import (
+    INTERRUPTED,
+    UNREAD,
+    USER_ERROR,
+    ProcessEndedError,
+    StoppedError,
+    UserError,
+)
+from depression_vr.output import made_folders, refused_write
+from depression_vr.refused_runs import remove_if_nothing_was_done
 from depression_vr.sweeps.grid_sweeper import GridSweeper
 from depression_vr.sweeps.study_sweeper import StudySweeper
 from depression_vr.sweeps.workers import ends_with_its_sweep
 
 log = logging.getLogger(__name__)
-
-TRUSTED_TARGETS = (
-    "depression_vr.*",
-    "optuna.pruners.*",
-    "pytorch_lightning.Trainer",
-    "pytorch_lightning.callbacks.*",
-    "pytorch_lightning.loggers.*",
-    "torch.nn.*",
-    "torch.optim.*",
-)
-"""What a config may build. A config comes with every run directory, also with somebody else's."""
-TARGETS_VARIABLE = "DEPRESSION_VR_TARGETS"
-"""Environment variable that adds the user's own packages, such as ``mylab.networks.*``."""
 
 for plugin in (GridSweeper, StudySweeper):
     Plugins.instance().register(plugin)
@@ -70,7 +66,9 @@ def entry_point(
             try:
                 _let_the_first_process_speak(config)
                 with ends_with_its_sweep() if _is_in_a_worker() else nullcontext():
-                    return work(config)
+                    result = work(config)
+                sys.stdout.flush()
+                return result
             except UserError as error:
                 _exit(error)
             except StoppedError as stopped:
@@ -88,10 +86,12 @@ def entry_point(
                     raise
                 sys.exit(1)
             except ValidationError as error:
-                _exit(_refused_settings(error))
+                _exit(refused_settings(error))
             except OmegaConfBaseException as error:
-                _exit(UserError(str(error).splitlines()[0], where=f"config key {error.full_key}"))
+                _exit(unreadable_key(error))
             except OSError as error:
+                if isinstance(error, BrokenPipeError) and _nobody_reads():
+                    sys.exit(UNREAD)
                 refused = refused_write(error, Path(config.run_dir) if "run_dir" in config else None)
                 if refused is None:
                     raise
@@ -100,13 +100,15 @@ def entry_point(
         command = hydra.main(
             config_path=str(CONFIGS / "conf"),
             config_name=config_name,
-            execution_whitelist=_trusted_targets(),  # what Hydra itself builds: callbacks, handlers of logs
+            execution_whitelist=trusted_targets(),  # what Hydra itself builds: callbacks, handlers of logs
         )(guarded)
 
         @functools.wraps(command)
         def main() -> None:
             try:
                 command()
+            except KeyboardInterrupt:
+                sys.exit(INTERRUPTED)
             except SystemExit as stop:
                 if isinstance(stop.__context__, KeyboardInterrupt):
                     sys.exit(INTERRUPTED)  # Lightning says 1
@@ -179,11 +181,23 @@ def _ended_by_ctrl_c(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig]
     return told
 
 
+def _nobody_reads() -> bool:
+    """Whether who reads the output has left, such as ``head``; the rest goes nowhere then."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        return True
+    return False
+
+
 def _exit(error: UserError) -> NoReturn:
     if not last_words.leave(str(error)):
         log.error("error: %s", error)
     if _is_one_of_many():
         raise error
+    remove_if_nothing_was_done(Path(HydraConfig.get().runtime.output_dir).absolute(), made_folders)
     sys.exit(USER_ERROR)
 
 
@@ -198,53 +212,3 @@ def _is_in_a_worker() -> bool:
     Hydra 1.4.0rc3 takes for ever to hand an exit from one process to another.
     """
     return _is_one_of_many() and HydraConfig.get().runtime.choices["hydra/launcher"] != "basic"
-
-
-def build(config: Any, **arguments: Any) -> Any:
-    """Build the object that a config names by ``_target_``, from trusted packages only.
-
-    Args:
-        config: a node with ``_target_``, or a container of such nodes.
-        arguments: passed on as they are.
-
-    Raises:
-        UserError: an argument is unknown, missing or refused, or a target is not trusted.
-    """
-    try:
-        return hydra.utils.instantiate(
-            config, _execution_whitelist_=_trusted_targets(), _convert_="all", **arguments
-        )
-    except ValidationError as error:
-        raise _refused_settings(error, _full_key(error)) from error
-    except _refusals() as error:
-        # constructors take plain settings and do no work, so what they raise is about a setting
-        message = str(error).partition("full_key: ")[0].strip()
-        where = f"config key {_full_key(error)}".rstrip()
-        raise UserError(message, where=where, fix="correct the value or key") from error
-
-
-def _trusted_targets() -> list[str]:
-    return [*TRUSTED_TARGETS, *filter(None, os.environ.get(TARGETS_VARIABLE, "").split(","))]
-
-
-def _refusals() -> tuple[type[Exception], ...]:
-    """What constructors raise of settings that they refuse."""
-    # only where it is loaded already: it brings torch, which commands without a network do not need
-    lightning = sys.modules.get("lightning_fabric.utilities.exceptions")
-    own = (lightning.MisconfigurationException,) if lightning else ()
-    return (InstantiationException, ImportError, TypeError, ValueError, *own)
-
-
-def _full_key(error: Exception) -> str:
-    return "\n".join([str(error), *getattr(error, "__notes__", ())]).rpartition("full_key: ")[2].strip()
-
-
-def _refused_settings(error: ValidationError, key: str = "") -> UserError:
-    problems = [
-        Problem(
-            "config key " + ".".join(filter(None, [key, *map(str, wrong["loc"])])),
-            f"{wrong['msg']}, not {wrong['input']!r}",
-        )
-        for wrong in error.errors()
-    ]
-    return UserError("settings were refused:", problems=problems, fix="correct the values")

@@ -7,6 +7,8 @@ USER_ERROR = 2
 """Exit code after wrong input."""
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as a shell counts it."""
+UNREAD = 141
+"""Exit code where nobody reads on, such as ``head``, as a shell counts it."""
 REQUEUE = 75
 """Exit code after a pre-emption: EX_TEMPFAIL, try again later."""
 
@@ -52,6 +54,30 @@ class UserError(Exception):
         if self.go_on:
             lines.append(f"  to go on: {self.go_on}")
         return "\n".join(lines)
+
+
+def first_line(error: object) -> str:
+    """What an error says in one line, with the first of its problems where it announces some.
+
+    Args:
+        error: or its text. One that says nothing gives the name of its class.
+    """
+    line, _, others = str(error).partition("\n")
+    if line.endswith(":"):
+        line = f"{line} {others.partition(chr(10))[0].strip()}".strip()
+    return line or (type(error).__name__ if isinstance(error, BaseException) else "")
+
+
+def first_of(problems: Sequence[Problem], what: str, most: int = 10) -> list[Problem]:
+    """So many of the problems, and how many there are more.
+
+    Args:
+        problems: of one kind.
+        what: they are about, in the plural.
+        most: to name.
+    """
+    more = len(problems) - most
+    return [*problems[:most], *([Problem("and", f"{more} {what} more")] if more > 0 else [])]
 
 
 class StoppedError(Exception):

@@ -8,27 +8,37 @@ from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
+from pydantic.dataclasses import dataclass
 
 import depression_vr.quick_imports  # noqa: F401
 from depression_vr import assembly
+from depression_vr.data.manifest import Partition
 from depression_vr.distributed.processes import with_counted_devices
 from depression_vr.entry import entry_point
 from depression_vr.errors import UserError
 from depression_vr.files import content_digest
-from depression_vr.intervals.applied import refuse_no_confidence
+from depression_vr.keys import APath, Confidence, keys_of
 from depression_vr.runs.console import print_metrics
 from depression_vr.runs.record import RunRecord
 from depression_vr.runs.run import Run, open_run
-from depression_vr.trained import take_over
+from depression_vr.taking_over import checkpoint_of, take_over
+
+
+@dataclass(frozen=True)
+class _Keys:
+    run: APath | None
+    ckpt: APath | None
+    partition: Partition
+    confidence: Confidence
 
 
 @entry_point("evaluate")
 def main(config: DictConfig) -> None:
     """Evaluate and leave a run directory of its own."""
     overrides = list(HydraConfig.get().overrides.task)
-    refuse_no_confidence(config.confidence)
-    trained = None if config.run is None else open_run(Path(config.run))
-    checkpoint = _checkpoint(config, trained, overrides)
+    keys = keys_of(config, _Keys)
+    trained = None if keys.run is None else open_run(keys.run)
+    checkpoint = _checkpoint(config, trained, keys.ckpt, overrides)
     run = Run(Path(config.run_dir))
     config = with_counted_devices(assembly.with_absolute_paths(config))
     with RunRecord(run, config, overrides) as record:
@@ -39,22 +49,22 @@ def main(config: DictConfig) -> None:
         record.note(checkpoint=str(checkpoint), checkpoint_sha256=content_digest(checkpoint))
         trainer = assembly.build_trainer(config)
         assembly.evaluate(
-            run, record, trainer, module, datamodule, calibrated=trained, confidence=config.confidence
+            run, record, trainer, module, datamodule, calibrated=trained, confidence=keys.confidence
         )
         if record.writes:
             print_metrics(run, config.network)
 
 
-def _checkpoint(config: DictConfig, trained: Run | None, overrides: list[str]) -> Path:
+def _checkpoint(config: DictConfig, trained: Run | None, given: Path | None, overrides: list[str]) -> Path:
     """The checkpoint to evaluate; a run's config is taken over into ``config``."""
-    if trained is None and config.ckpt is None:
+    if trained is not None:
+        take_over(config, trained.config(), overrides)
+        return given or checkpoint_of(trained)
+    if given is None:
         raise UserError(
             "nothing to evaluate", where="config keys run and ckpt", fix="give run=RUN_DIR or ckpt=FILE"
         )
-    if trained is None:
-        return Path(config.ckpt)
-    take_over(config, trained.config(), overrides)
-    return trained.best_checkpoint if config.ckpt is None else Path(config.ckpt)
+    return given
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """Files that are there whole or not at all."""
 
+import errno
 import hashlib
 import json
 import math
 import os
+import re
 import struct
 import zipfile
 import zlib
@@ -13,6 +15,10 @@ from pathlib import Path
 from typing import IO, Any
 
 import pandas as pd
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+"""Numbers of the errors of a full disk, and of a user's full share of it."""
+_HALF_WRITTEN = re.compile(r"\..+\.\d+")  # as `replacing` names them
 
 
 @contextmanager
@@ -35,9 +41,18 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         temporary.replace(path)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename in (None, str(temporary)):
-            error.filename, error.filename2 = str(path), None
+        # one without a number would forget its text
+        if isinstance(error, OSError) and error.errno and error.filename in (None, str(temporary)):
+            error.filename = str(path)
+            del error.filename2
         raise
+
+
+def remove_half_written(folder: Path) -> None:
+    """Remove what a killed process had not yet given its name, below a folder."""
+    for path in folder.rglob(".*"):
+        if _HALF_WRITTEN.fullmatch(path.name) and path.is_file():
+            path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -48,7 +63,12 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write JSON that every reader takes: a NaN becomes null."""
-    write_text(path, json.dumps(_without_nan(content), indent=2) + "\n")
+    write_text(path, json_text(content) + "\n")
+
+
+def json_text(content: Any) -> str:
+    """JSON over several lines; a NaN becomes null."""
+    return json.dumps(_without_nan(content), indent=2)
 
 
 def _without_nan(content: Any) -> Any:

@@ -14,13 +14,17 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from depression_vr.configs import AUTO
 from depression_vr.distributed import last_words
 from depression_vr.errors import UserError
+from depression_vr.files import NO_ROOM
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-_ONLY_OF_WRITING = (*_NO_ROOM, errno.EROFS, errno.EFBIG)
+_ONLY_OF_WRITING = (*NO_ROOM, errno.EROFS, errno.EFBIG)
 _FIRST_FILES = 2**16
 """Bytes that a folder has to take before anything is begun: about those of a run's config and record."""
+
+made_folders: list[Path] = []
+"""What was made for the output of this command, the innermost first; empty where all was there."""
 
 
 def refused_write(error: OSError, folder: Path | None) -> UserError | None:
@@ -34,7 +38,7 @@ def refused_write(error: OSError, folder: Path | None) -> UserError | None:
     is_ours = file is not None and folder is not None and file.absolute().is_relative_to(folder.absolute())
     if not is_ours and error.errno not in _ONLY_OF_WRITING:
         return None
-    mended = "make room" if error.errno in _NO_ROOM else "see to it that the folder can be written"
+    mended = "make room" if error.errno in NO_ROOM else "see to it that the folder can be written"
     return UserError(
         f"a file cannot be written: {error.strerror}",
         where=str(file or folder or ""),
@@ -57,7 +61,7 @@ class WritableOutput(Callback):
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         """Make the run directory, unless it is to be there already."""
         resumed = config.get("resume")
-        if resumed not in (None, "auto") and not Path(str(resumed)).is_dir():
+        if resumed not in (None, AUTO) and not Path(str(resumed)).is_dir():
             _end(
                 UserError(
                     "there is no such run directory to go on with",
@@ -102,6 +106,7 @@ def _make(config: DictConfig, mode: str) -> None:
         folder = Path(str(config.hydra[mode].dir))
     except OmegaConfBaseException:
         return  # Hydra meets it again, and says so
+    made_folders[:] = [each for each in (folder.absolute(), *folder.absolute().parents) if not each.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
@@ -111,7 +116,7 @@ def _make(config: DictConfig, mode: str) -> None:
             f"the folder cannot be written: {error.strerror}",
             where=str(folder),
             fix=f"name another one with hydra.{mode}.dir=FOLDER"
-            + (", or make room" if error.errno in _NO_ROOM else ""),
+            + (", or make room" if error.errno in NO_ROOM else ""),
         )
         _end(refused)
 

@@ -2,35 +2,22 @@
 
 import multiprocessing
 import os
-import pickle
 import signal
-import sys
 import threading
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
-from ctypes import c_byte
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing.connection import wait as wait_for
-from multiprocessing.sharedctypes import Synchronized
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 import cv2
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import MofNCompleteColumn, ProgressColumn, Task
 from rich.text import Text
 
-from depression_vr.errors import UserError
+from depression_vr.parallel_workers import Shared, begin_worker, do_job
+from depression_vr.progress import progress_bar
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -39,10 +26,6 @@ Tick = Callable[[], None]
 """Tells the progress bar that a piece of work is done. Raises `Stopped` when the work is to end."""
 
 _SECONDS_BETWEEN_LOOKS = 0.2
-
-
-class Stopped(BaseException):
-    """The work was interrupted. Like KeyboardInterrupt, it is no error that a job could handle."""
 
 
 class WorkerDiedError(Exception):
@@ -111,18 +94,8 @@ def run_jobs(
         workers: processes; None for one per core, 1 for this process itself.
         ticks: counts the ticks of all jobs.
         ended: counts the jobs that have ended.
-
-    Raises:
-        UserError: ``workers`` is below 1.
     """
-    if workers is not None and workers < 1:
-        raise UserError(
-            f"workers is {workers}, but must be at least 1",
-            where="config key workers",
-            fix="leave it out for one per core",
-        )
-    columns = (BarColumn(), MofNCompleteColumn(), _RateColumn(), TimeRemainingColumn())
-    with Progress(TextColumn("{task.description}"), *columns, console=Console(stderr=True)) as progress:
+    with progress_bar(MofNCompleteColumn(), _RateColumn()) as progress:
         bars = [
             progress.add_task(bar.description, total=bar.total, unit=bar.unit)
             for bar in (ticks, ended)
@@ -144,13 +117,20 @@ def run_jobs(
 
 
 def do_all(
-    work: Callable[[Job, Tick], None], jobs: Sequence[Job], *, workers: int | None, ticks: Bar
-) -> None:
-    """Do all jobs as `run_jobs` does; the first error stops them."""
+    work: Callable[[Job, Tick], Result], jobs: Sequence[Job], *, workers: int | None, ticks: Bar
+) -> list[Result]:
+    """Do all jobs as `run_jobs` does; the first error stops them.
+
+    Returns:
+        The results in the order in which they came, which for one worker is that of the jobs.
+    """
+    results = []
     with closing(run_jobs(work, jobs, workers=workers, ticks=ticks)) as ended:
         for done in ended:
             if done.error is not None:
                 raise done.error
+            results.append(cast(Result, done.result))
+    return results
 
 
 def _in_this_process(
@@ -184,15 +164,15 @@ def _in_processes(
     ticks_before = 0
     while waiting or suspects:
         # anew for each pool: a process may have been killed while it held the lock
-        shared = _Shared(
+        shared = Shared(
             context.Value("q", ticks_before), context.RawValue("b", 0), max(1, cores() // workers)
         )
         # one that was under way when a process was killed runs alone, so that it can kill no other
         batch, alone = (waiting, False) if waiting else ([suspects.pop()], True)
         waiting = []
-        with ProcessPoolExecutor(1 if alone else workers, context, _begin_worker, (shared,)) as pool:
+        with ProcessPoolExecutor(1 if alone else workers, context, begin_worker, (shared,)) as pool:
             with _interrupts_held():
-                futures = {pool.submit(_job, work, job): job for job in batch}
+                futures = {pool.submit(do_job, work, job): job for job in batch}
             try:
                 under_way: set[Future[Result]] = set()
                 for future in _as_completed(futures, under_way, partial(_show_count, shared, show)):
@@ -251,70 +231,5 @@ def _as_completed(
         under_way |= {future for future in pending if future.running()}
 
 
-def _show_count(shared: "_Shared", show: Callable[[int], None]) -> None:
+def _show_count(shared: Shared, show: Callable[[int], None]) -> None:
     show(shared.counted())
-
-
-@dataclass(frozen=True)
-class _Shared:
-    """What this process and its workers have in common."""
-
-    ticks: "Synchronized[int]"
-    stop: c_byte
-    threads: int
-
-    def counted(self) -> int:
-        """The ticks so far, read without the lock that a killed process may hold."""
-        count: int = self.ticks.get_obj().value
-        return count
-
-
-_of_worker: list[
-    _Shared
-] = []  # set once in each worker, which can be handed such objects only when it begins
-
-
-def _begin_worker(shared: _Shared) -> None:
-    _of_worker[:] = [shared]
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us as a stop from the parent
-    cv2.setNumThreads(1)
-    os.environ["OMP_NUM_THREADS"] = str(shared.threads)  # for torch, where it is imported later
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(shared.threads)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait_for([parent.sentinel])
-        os._exit(1)
-
-
-def _job(work: Callable[[Job, Tick], Result], job: Job) -> Result:
-    _end_if_stopped()
-    try:
-        return work(job, _tick)
-    except Exception as error:
-        raise _portable(error) from error
-
-
-def _portable(error: Exception) -> Exception:
-    """The error, or one that reads the same where it cannot be pickled: that would end all processes."""
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
-
-
-def _tick() -> None:
-    _end_if_stopped()
-    shared = _of_worker[0]
-    with shared.ticks.get_lock():
-        shared.ticks.value += 1
-
-
-def _end_if_stopped() -> None:
-    if _of_worker[0].stop.value:
-        raise Stopped

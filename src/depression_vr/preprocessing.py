@@ -2,26 +2,23 @@
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Any
 
 from omegaconf import DictConfig, OmegaConf
-from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
+from depression_vr.building import build
 from depression_vr.data.manifest import Corpus
 from depression_vr.data.videos import RawVideo, videos_in
-from depression_vr.entry import build
 from depression_vr.errors import UserError
 from depression_vr.faces.corpus import Outcome, preprocess_videos, shard_of
 from depression_vr.faces.output import Output
 from depression_vr.faces.pipeline import Preprocessing
 from depression_vr.faces.reporting.corpus_tables import of_corpus, video_records, write_tables
 from depression_vr.faces.reporting.report import write_report
+from depression_vr.keys import APath, FrameRate, keys_of
 
 log = logging.getLogger(__name__)
-
-_PathText = Annotated[str, Field(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -29,13 +26,13 @@ class _Report:
     faces: bool
 
 
-@dataclass(frozen=True, config=ConfigDict(coerce_numbers_to_str=True))
+@dataclass(frozen=True)
 class _Settings:
-    """The plain keys of the config; a folder may be named 2014."""
+    """The plain keys of the config."""
 
-    input: _PathText | None
-    out: _PathText
-    fps: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
+    input: APath | None
+    out: APath
+    fps: FrameRate | None
     workers: PositiveInt | None
     shard: NonNegativeInt
     num_shards: PositiveInt
@@ -57,8 +54,8 @@ def preprocess(config: DictConfig) -> list[str]:
         UserError: there is nothing to do, or something is missing that every video needs.
         pydantic.ValidationError: a setting is refused.
     """
-    settings = _settings(config)
-    output = Output(Path(settings.out).expanduser().absolute())
+    settings = keys_of(config, _Settings)
+    output = Output(settings.out.absolute())
     corpus = _corpus(config, settings)
     if settings.merge:
         output.require()
@@ -76,14 +73,6 @@ def preprocess(config: DictConfig) -> list[str]:
     return [*_failures(outcome), *tables]
 
 
-def _settings(config: DictConfig) -> _Settings:
-    keys = list(_Settings.__dataclass_fields__)
-    plain: Any = OmegaConf.to_container(
-        OmegaConf.masked_copy(config, keys), resolve=True, throw_on_missing=True
-    )
-    return _Settings(**plain)
-
-
 def _corpus(config: DictConfig, settings: _Settings) -> Sequence[RawVideo] | None:
     """The videos of the corpus; None where the config names none."""
     if config.get("data") is None:
@@ -97,7 +86,8 @@ def _corpus(config: DictConfig, settings: _Settings) -> Sequence[RawVideo] | Non
     from depression_vr.data.corpora import corpus_keys  # noqa: PLC0415 (torch, which workers do without)
 
     own = OmegaConf.masked_copy(config.data, ["corpus", *corpus_keys(config.data.corpus)])
-    corpus: Corpus = build({"_target_": "depression_vr.data.corpora.named_corpus", **own})
+    named = {"data": {"_target_": "depression_vr.data.corpora.named_corpus", **own}}
+    corpus: Corpus = build(named)["data"]  # below its key, which is in what is said of wrong settings
     return corpus.raw_videos()
 
 
@@ -105,7 +95,7 @@ def _videos(corpus: Sequence[RawVideo] | None, settings: _Settings) -> Sequence[
     if corpus is not None:
         return corpus
     if settings.input is not None:
-        return videos_in(Path(settings.input).expanduser().absolute())
+        return videos_in(settings.input)
     raise UserError(
         "there is nothing to preprocess",
         where="config keys data and input",

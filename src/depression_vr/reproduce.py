@@ -4,12 +4,12 @@
 """
 
 import sys
-from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 import depression_vr.quick_imports  # noqa: F401
 from depression_vr.entry import entry_point
+from depression_vr.keys import keys_of
 from depression_vr.reproducing import Wanted, reproduce
 
 DIFFERENT = 1
@@ -18,8 +18,7 @@ DIFFERENT = 1
 @entry_point("reproduce")
 def main(config: DictConfig) -> None:
     """Leave a run directory of its own; exit code 1 where it comes out different."""
-    keys: Any = OmegaConf.to_container(config, resolve=True)
-    if not reproduce(Wanted(**keys)).agrees:
+    if not reproduce(keys_of(config, Wanted)).agrees:
         sys.exit(DIFFERENT)
 
 

@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import torch
 from omegaconf import DictConfig
@@ -16,6 +15,7 @@ from depression_vr.data.contents import frame_contents
 from depression_vr.data.manifest import PARTITIONS
 from depression_vr.distributed.processes import leads
 from depression_vr.errors import UserError
+from depression_vr.keys import APath
 from depression_vr.runs import provenance
 from depression_vr.runs.relocation import relocated
 from depression_vr.runs.reproduction.conditions import (
@@ -42,13 +42,12 @@ class Place:
     num_workers: NonNegativeInt | None
 
 
-@dataclass(frozen=True, config=ConfigDict(coerce_numbers_to_str=True))
+@dataclass(frozen=True)
 class Wanted:
     """The keys of ``conf/reproduce.yaml``."""
 
-    name: str
-    run_dir: str
-    run: str | None
+    run_dir: APath
+    run: APath | None
     tolerance: NonNegativeFloat
     threads: PositiveInt | None
     check_only: bool
@@ -65,9 +64,9 @@ def reproduce(wanted: Wanted) -> Report:
     """
     if wanted.run is None:
         raise UserError("nothing to reproduce", where="config key run", fix="give run=RUN_DIR")
-    original = open_run(Path(wanted.run).expanduser().absolute())
+    original = open_run(wanted.run.absolute())
     recorded, results = recorded_conditions(original), Results.of(original)
-    run = Run(Path(wanted.run_dir).absolute())
+    run = Run(wanted.run_dir.absolute())
     config = _config_here(original, run, wanted.data)
     overrides = original.record().get("overrides", [])
     with _threads(wanted.threads or recorded.hardware.get("torch_threads")) as remarks:
@@ -121,7 +120,7 @@ def _conditions_here(config: DictConfig, original: Run, *, with_frames: bool) ->
         packages=provenance.packages(),
         hardware=provenance.hardware(),
         dataset=Dataset(
-            fingerprint=manifest.fingerprint(),
+            fingerprint=manifest.fingerprint,
             videos={partition: len(manifest.rows(partition)) for partition in PARTITIONS},
         ),
         frames=frame_contents(manifest) if with_frames else None,

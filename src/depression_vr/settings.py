@@ -2,18 +2,20 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from depression_vr.distributed.processes import processes
 from depression_vr.effective_batch import with_scaled_rate
+from depression_vr.keys import with_dots
 
 PATH_KEYS = ("root", "image_root", "table")
 """The keys that name folders and files of a corpus: made absolute in a run's config, shown to no logger."""
 
 _DIGITS = 8
+_ABSENT = "nothing"
 _SHARED = ("name", "network", "experiment", "seed", "model", "optim", "input", "compile", "tf32")
 _PATH_MARKS = ("/", "\\", "~")
 _PARTS = ("model", "optim", "input", "data", "trainer", "callbacks")
@@ -41,6 +43,7 @@ _REPORTING_CALLBACKS = {
     "Stragglers",
     "TQDMProgressBar",
     "Throughput",
+    "TrainingProgress",
 }
 
 
@@ -88,15 +91,8 @@ def common_settings(config: DictConfig) -> dict[str, str]:
     content.pop("new_run_dir", None)
     content["data"] = {key: value for key, value in content["data"].items() if key not in _WHERE_DATA_IS_READ}
     run_dir = str(content.pop("run_dir"))
-    return {key: value.replace(run_dir, "${run_dir}") for key, value in _flat(content)} | {"run_dir": run_dir}
-
-
-def _flat(node: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    if not isinstance(node, dict):
-        yield key, str(node)
-        return
-    for name, value in node.items():
-        yield from _flat(value, f"{key}.{name}" if key else str(name))
+    given = {key: str(value).replace(run_dir, "${run_dir}") for key, value in with_dots(content)}
+    return given | {"run_dir": run_dir}
 
 
 def settings_fingerprint(config: DictConfig) -> str:
@@ -112,7 +108,14 @@ def settings_fingerprint(config: DictConfig) -> str:
 def determining_settings(config: DictConfig) -> dict[str, str]:
     """What `settings_fingerprint` and the seed stand for: every key, with dots, and its value."""
     seeds = {"seed": config.seed, "data.seed": config.data.seed}
-    return {key: str(value) for key, value in seeds.items()} | dict(_flat(_determining(config)))
+    return {key: str(value) for key, value in (seeds | dict(with_dots(_determining(config)))).items()}
+
+
+def changed(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Keys whose values differ, in order, with both values; a key that is not there has ``nothing``."""
+    for key in sorted(before.keys() | now.keys()):
+        if before.get(key) != now.get(key):
+            yield key, before.get(key, _ABSENT), now.get(key, _ABSENT)
 
 
 def _determining(config: DictConfig) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from depression_vr.errors import UserError
 LAYOUTS = {"avec2014": write_avec2014}
 
 
-@entry_point("synthesize")
+@entry_point("synthesize", goes_on=True)
 def main(config: DictConfig) -> None:
     """Write videos and labels; goes on where it was interrupted."""
     if config.layout not in LAYOUTS:

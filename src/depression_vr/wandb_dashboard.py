@@ -4,11 +4,11 @@
 """
 
 import os
-from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from depression_vr.entry import entry_point
+from depression_vr.keys import keys_of
 from depression_vr.loggers.wandb_privacy import QUIET_ENVIRONMENT
 from depression_vr.wandb_project.dashboard import Wanted, make_dashboard
 
@@ -16,9 +16,8 @@ from depression_vr.wandb_project.dashboard import Wanted, make_dashboard
 @entry_point("wandb_dashboard")
 def main(config: DictConfig) -> None:
     """Print its address."""
-    keys: Any = OmegaConf.to_container(config, resolve=True)
     os.environ.update(QUIET_ENVIRONMENT)  # W&B has no setting for it
-    make_dashboard(Wanted(**keys))
+    make_dashboard(keys_of(config, Wanted))
 
 
 if __name__ == "__main__":

@@ -3,22 +3,17 @@
 ``python -m depression_vr.wandb_sync runs=outputs``
 """
 
-import logging
-from typing import Any
-
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from depression_vr.entry import entry_point
+from depression_vr.keys import keys_of
 from depression_vr.wandb_project.syncing import Wanted, sync
-
-log = logging.getLogger(__name__)
 
 
 @entry_point("wandb_sync", goes_on=True)
 def main(config: DictConfig) -> None:
     """Send what has not been sent; again goes on with what is missing."""
-    keys: Any = OmegaConf.to_container(config, resolve=True)
-    sync(Wanted(**keys))
+    sync(keys_of(config, Wanted))
 
 
 if __name__ == "__main__":

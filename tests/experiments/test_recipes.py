@@ -89,6 +89,13 @@ def test_a_recipe_that_does_not_compose_is_refused_with_its_file(tmp_path: Path)
     assert str(tmp_path / "experiment" / "tiny.yaml") in str(caught.value)
 
 
+def test_an_unknown_name_is_refused_before_any_recipe_is_composed(tmp_path: Path) -> None:
+    write_recipe(tmp_path, "tiny", {"defaults": [{"override /model": "nobody"}]})
+    with pytest.raises(UserError, match="there is no recipe 'nope'") as caught:
+        find_recipes(tmp_path, ["nope"])
+    assert caught.value.fix == "use tiny"
+
+
 def test_an_ablation_is_of_a_network_on_the_same_corpus(tmp_path: Path) -> None:
     write_recipe(tmp_path, "full", corpus="AVEC2013")
     write_recipe(tmp_path, "part", ablation_of="full")

@@ -74,7 +74,7 @@ def test_where_all_are_damaged_they_are_named_and_the_run_can_begin_anew(
 def test_a_run_does_not_go_on_from_a_checkpoint_of_another_network(
     command: RunCommand, csv_corpus: Path, interrupted: Run
 ) -> None:
-    other = ("model.base_planes=4", "model.attention=ta", "hydra.run.dir=other")
+    other = ("model.base_planes=4", "hydra.run.dir=other")
     with at_step(1, lambda: signal.raise_signal(signal.SIGINT)):
         command("train", *SMALL, f"data.table={csv_corpus}", *other)
     (theirs,) = resume_files(Run(Path("other")).checkpoints)

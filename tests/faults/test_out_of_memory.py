@@ -13,6 +13,7 @@ from breaking import SMALL, at_step
 from conftest import RunCommand
 from depression_vr.models.sta_drn import StaDrn
 from depression_vr.runs.run import Run
+from random_runs import make_run
 
 GIB = 2**30
 
@@ -59,20 +60,50 @@ def test_an_evaluation_that_does_not_fit(command: RunCommand, csv_corpus: Path) 
     assert not Run(Path("run")).metrics_file.exists()
 
 
+def exhausted(*_: object) -> None:
+    """What a network does whose GPU has no memory left."""
+    raise torch.OutOfMemoryError(
+        "CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 10.75 GiB"
+    )
+
+
 def test_what_a_gpu_says_is_understood(
     command: RunCommand, csv_corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def exhausted(*_: object) -> None:
-        raise torch.OutOfMemoryError(
-            "CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 10.75 GiB"
-        )
-
     with at_step(3, lambda: monkeypatch.setattr(StaDrn, "forward", exhausted)):
         outcome = command("train", *SMALL, f"data.table={csv_corpus}")
     assert outcome.code == 2
     assert "the GPU has too little memory for the training: 2.50 GiB more were wanted" in outcome.err
     assert "precision=bf16-mixed" in outcome.err
     assert "resume='" in outcome.err
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "predict",
+        pytest.param("explain", marks=pytest.mark.slow),
+        pytest.param("robustness", marks=pytest.mark.slow),
+    ],
+)
+def test_so_it_is_where_a_run_is_opened_again(
+    command: RunCommand, csv_corpus: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    run = make_run(Path("run"), csv_corpus, "model=sta_drn", "model.base_planes=2", "model.layers=[1,1]")
+    (run / "record.json").write_text("{}")
+    own = {
+        "predict": [f"input={csv_corpus.parent}/305_1_Freeform"],
+        "explain": ["video=305_1_Freeform"],
+        "robustness": ["degradations=noise"],
+    }
+    monkeypatch.setattr(StaDrn, "forward", exhausted)
+    outcome = command(name, f"run={run}", *own[name], "trainer=cpu", "hydra.run.dir=out")
+    assert outcome.code == 2
+    assert "too little memory for the evaluation: 2.50 GiB more were wanted" in outcome.err
+    assert "lower data.evaluation_batch_size" in outcome.err
+    assert ("lower at_once" in outcome.err) == (name == "explain")
+    assert "Traceback" not in outcome.err
+    assert not [*Path("out").rglob("*.csv"), *Path("out").rglob("explanation.json")]
 
 
 def test_another_runtime_error_is_a_bug(

@@ -4,8 +4,6 @@
 ``python -m depression_vr.experiments recipes=[sta_drn_avec2014_paper] overrides='["data.root=FOLDER"]'``
 """
 
-import logging
-
 from omegaconf import DictConfig
 
 from depression_vr.entry import entry_point
@@ -15,17 +13,16 @@ from depression_vr.experiments.recipes import find_recipes
 from depression_vr.experiments.results import Measurement, add_result, locked, read_results
 from depression_vr.experiments.runner import run_all
 from depression_vr.experiments.table import tables, write_table
-from depression_vr.experiments.wanted import make_folder, read_settings, wanted_jobs
-
-log = logging.getLogger(__name__)
+from depression_vr.experiments.wanted import Settings, make_folder, wanted_jobs
+from depression_vr.keys import keys_of
 
 
 @entry_point("experiments", goes_on=True)
 def main(config: DictConfig) -> None:
     """Run what is missing; the results file and the table are written after every run."""
-    settings = read_settings(config)
+    settings = keys_of(config, Settings)
     make_folder(settings.experiments, "folder")
-    recipes = find_recipes(settings.experiments)
+    recipes = find_recipes(settings.experiments, settings.recipes or ())
     wanted = wanted_jobs(settings, recipes) if settings.run else []
     missing = missing_jobs(wanted, read_results(settings.results))
 

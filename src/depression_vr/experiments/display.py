@@ -5,18 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import MofNCompleteColumn, ProgressColumn, Task
 from rich.text import Text
 
+from depression_vr.progress import progress_bar
 from depression_vr.runs.run import Run
 
 
@@ -38,13 +30,7 @@ class Display:
     """A progress bar on stderr, and lines above it."""
 
     def __init__(self, runs: int) -> None:
-        columns = (BarColumn(), MofNCompleteColumn(), _RunsAnHour(), TimeRemainingColumn())
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            *columns,
-            console=Console(stderr=True),
-            speed_estimate_period=float("inf"),
-        )
+        self._progress = progress_bar(MofNCompleteColumn(), _RunsAnHour(), speed_estimate_period=float("inf"))
         self._task = self._progress.add_task("", total=runs)
         self._lock = Lock()
         self._ended = 0

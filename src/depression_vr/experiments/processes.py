@@ -74,20 +74,6 @@ def wait(process: "subprocess.Popen[bytes]", seconds: float) -> None:
         return
 
 
-@contextmanager
-def interrupts() -> Iterator[None]:
-    """A hang-up or a request to terminate is handled as Ctrl-C is, so that no training stays behind."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    for number, handler in before.items():
-        if handler != signal.SIG_IGN:  # as under nohup
-            signal.signal(number, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def last_lines(log: Path) -> str:
     """The end of a log, without empty lines."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()

@@ -9,7 +9,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
 
 from depression_vr.configs import CONFIGS, compose
-from depression_vr.errors import Problem, UserError
+from depression_vr.errors import Problem, UserError, first_line
 from depression_vr.settings import settings_fingerprint
 
 PROJECT = CONFIGS / "experiments"
@@ -88,17 +88,21 @@ def quoted(value: str) -> str:
     return "'" + value.replace("'", r"\'") + "'"
 
 
-def find_recipes(folder: Path) -> list[Recipe]:
+def find_recipes(folder: Path, wanted: Sequence[str] = ()) -> list[Recipe]:
     """The recipes that have a block ``recipe``, in the order of the table: by corpus, then by
     name, ablations behind the network that they are of.
 
     Args:
         folder: has the recipes in its folder ``experiment``; where there is none, the project's are found.
+        wanted: names that must be among them.
 
     Raises:
-        UserError: a recipe does not compose, its block is wrong, or its name is taken.
+        UserError: there is no recipe of such a name; one does not compose, its block is wrong, or its name
+            is taken.
     """
-    recipes = [recipe for recipe in map(_read, _files(folder)) if recipe is not None]
+    files = _files(folder)
+    _refuse_unknown(wanted, [file.stem for file in files])
+    recipes = [recipe for recipe in map(_read, files) if recipe is not None]
     corpora = {recipe.name: recipe.corpus for recipe in recipes}
     problems = [
         Problem(str(recipe.file), f"recipe.ablation_of: no recipe {recipe.ablation_of!r} for {recipe.corpus}")
@@ -137,6 +141,15 @@ def _files(folder: Path) -> list[Path]:
     return files
 
 
+def _refuse_unknown(wanted: Sequence[str], names: Sequence[str]) -> None:
+    """Before all recipes are composed, which takes a while."""
+    for name in wanted:
+        if name not in names:
+            raise UserError(
+                f"there is no recipe {name!r}", where="config key recipes", fix=f"use {', '.join(names)}"
+            )
+
+
 def _read(file: Path) -> Recipe | None:
     try:
         config = compose("train", [*_RUNTIME, *_selecting(file)])
@@ -153,7 +166,7 @@ def _read(file: Path) -> Recipe | None:
     except UserError as error:
         raise UserError(error.what, where=str(file), fix=error.fix) from error
     except OmegaConfBaseException as error:
-        raise UserError(str(error).splitlines()[0], where=f"{file}, key {error.full_key}") from error
+        raise UserError(first_line(error), where=f"{file}, key {error.full_key}") from error
     except ValidationError as error:
         problems = [
             Problem(".".join(map(str, ("recipe", *wrong["loc"]))), wrong["msg"]) for wrong in error.errors()

@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from threading import Event
 
+from depression_vr.callbacks.stopping import interrupts
 from depression_vr.errors import Problem
 from depression_vr.experiments.display import Display, epochs_done
 from depression_vr.experiments.jobs import Job
 from depression_vr.experiments.measuring import FailedError, can_go_on, measured
 from depression_vr.experiments.processes import (
     clear,
-    interrupts,
     last_lines,
     locked_log,
     training_process,

@@ -2,30 +2,27 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from omegaconf import DictConfig, OmegaConf
-from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt
+from pydantic import ConfigDict, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from depression_vr.configs import IS_CHECKOUT
 from depression_vr.errors import UserError
 from depression_vr.experiments.jobs import Job, refuse_other_settings
 from depression_vr.experiments.recipes import PROJECT, Recipe
-from depression_vr.keys import A_LIST
+from depression_vr.keys import A_LIST, APath
 
 
 @dataclass(frozen=True, config=ConfigDict(coerce_numbers_to_str=True))
 class Settings:
-    """The keys of ``conf/experiments.yaml``; a folder may be named 2014, and a list of one may be without
-    brackets.
-    """
+    """The keys of ``conf/experiments.yaml``; a list of one may be without brackets."""
 
     recipes: Annotated[list[str] | None, A_LIST]
     seeds: Annotated[list[NonNegativeInt] | None, A_LIST]
     overrides: Annotated[list[str], A_LIST]
-    out: Annotated[str, Field(min_length=1)]
-    folder: Annotated[str, Field(min_length=1)] | None
+    out: APath
+    folder: APath | None
     workers: PositiveInt
     run: bool
 
@@ -33,13 +30,13 @@ class Settings:
     def experiments(self) -> Path:
         """The folder of results file and table."""
         if self.folder is not None:
-            return Path(self.folder).expanduser().absolute()
+            return self.folder.absolute()
         return PROJECT if IS_CHECKOUT else Path("experiments").absolute()
 
     @property
     def runs(self) -> Path:
         """The folder of all run directories."""
-        return Path(self.out).expanduser().absolute()
+        return self.out.absolute()
 
     @property
     def results(self) -> Path:
@@ -50,16 +47,6 @@ class Settings:
     def readme(self) -> Path:
         """The file with the table."""
         return self.experiments / "README.md"
-
-
-def read_settings(config: DictConfig) -> Settings:
-    """The settings of ``conf/experiments.yaml``, composed.
-
-    Raises:
-        pydantic.ValidationError: one is of a wrong type.
-    """
-    content: Any = OmegaConf.to_container(config, resolve=True)
-    return Settings(**content)
 
 
 def wanted_jobs(settings: Settings, recipes: Sequence[Recipe]) -> list[Job]:
@@ -103,8 +90,8 @@ def _chosen(names: Sequence[str] | None, recipes: Sequence[Recipe]) -> list[Reci
     for name in names:
         if name not in by_name:
             raise UserError(
-                f"there is no recipe {name!r} in the table",
+                f"the recipe {name!r} is not in the table",
                 where="config key recipes",
-                fix=f"use {', '.join(by_name)}, or give the recipe its block `recipe`",
+                fix=f"use {', '.join(by_name)}, or give it its block `recipe`",
             )
     return [by_name[name] for name in dict.fromkeys(names)]
