@@ -99,7 +99,7 @@ def test_no_compiler_is_one_message_before_anything_is_written(csv_corpus: Path,
     assert "the network cannot be compiled here" in process.stderr
     assert "CXX" in process.stderr and "compile=false" in process.stderr
     assert "Traceback" not in process.stderr
-    assert {path.name for path in (tmp_path / "run").iterdir()} <= {"train.log"}
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("wanted", ["compile=maybe", "tf32=7"])
